@@ -1,0 +1,63 @@
+//! The one place that reads the wall clock. Cores take time as an argument; drivers ask here.
+
+use std::time::Instant;
+use time::{OffsetDateTime, format_description::BorrowedFormatItem, macros::format_description};
+
+/// Now, UTC, for what is stored or told to people.
+#[expect(clippy::disallowed_methods, reason = "the driver's clock")]
+pub fn wall() -> OffsetDateTime {
+    OffsetDateTime::now_utc()
+}
+
+/// Now, monotonic, for deadlines.
+#[expect(clippy::disallowed_methods, reason = "the driver's clock")]
+pub fn monotonic() -> Instant {
+    Instant::now()
+}
+
+const RFC3339_MS: &[BorrowedFormatItem<'_>] =
+    format_description!("[year]-[month]-[day]T[hour]:[minute]:[second].[subsecond digits:3]Z");
+
+/// RFC 3339 in UTC with milliseconds: the form of every time on the wire.
+pub fn rfc3339_ms(at: OffsetDateTime) -> String {
+    // A year outside 0 to 9999 alone cannot be written; no clock of ours gives one.
+    at.to_offset(time::UtcOffset::UTC)
+        .format(RFC3339_MS)
+        .unwrap_or_default()
+}
+
+/// `#[serde(with = "clock::wire")]`: [`rfc3339_ms`] out, any RFC 3339 in.
+pub mod wire {
+    use serde::{Deserialize, Deserializer, Serializer};
+    use time::{OffsetDateTime, format_description::well_known::Rfc3339};
+
+    /// See [`super::rfc3339_ms`].
+    pub fn serialize<S: Serializer>(at: &OffsetDateTime, s: S) -> Result<S::Ok, S::Error> {
+        s.serialize_str(&super::rfc3339_ms(*at))
+    }
+    /// Any RFC 3339.
+    pub fn deserialize<'de, D: Deserializer<'de>>(d: D) -> Result<OffsetDateTime, D::Error> {
+        let text = String::deserialize(d)?;
+        OffsetDateTime::parse(&text, &Rfc3339).map_err(serde::de::Error::custom)
+    }
+
+    /// The same for what may be absent.
+    pub mod option {
+        use serde::{Deserialize, Deserializer, Serializer};
+        use time::{OffsetDateTime, format_description::well_known::Rfc3339};
+
+        /// See [`crate::clock::rfc3339_ms`].
+        pub fn serialize<S: Serializer>(at: &Option<OffsetDateTime>, s: S) -> Result<S::Ok, S::Error> {
+            match at {
+                Some(at) => s.serialize_str(&crate::clock::rfc3339_ms(*at)),
+                None => s.serialize_none(),
+            }
+        }
+        /// Any RFC 3339, or null.
+        pub fn deserialize<'de, D: Deserializer<'de>>(d: D) -> Result<Option<OffsetDateTime>, D::Error> {
+            let text = Option::<String>::deserialize(d)?;
+            text.map(|text| OffsetDateTime::parse(&text, &Rfc3339).map_err(serde::de::Error::custom))
+                .transpose()
+        }
+    }
+}

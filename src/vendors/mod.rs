@@ -1,0 +1,1 @@
+//! Thin clients of outside services, one file each.
