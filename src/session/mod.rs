@@ -1,1 +1,3 @@
-//! To be written by its owner.
+//! One interview's life.
+
+pub mod machine;

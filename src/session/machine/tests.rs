@@ -1,0 +1,448 @@
+//! Every transition that a session's owner relies on, in words.
+
+use super::*;
+use proptest::prelude::*;
+
+fn at(base: Instant, ms: u64) -> Instant {
+    base + Duration::from_millis(ms)
+}
+
+#[expect(clippy::disallowed_methods, reason = "an origin for a virtual clock")]
+fn origin() -> Instant {
+    Instant::now()
+}
+
+struct Story {
+    machine: Machine,
+    now: Instant,
+}
+
+impl Story {
+    fn new(limits: Limits) -> Self {
+        Self {
+            machine: Machine::new(limits, 7, false, None),
+            now: origin(),
+        }
+    }
+    /// One event; answers what is to be done (transitions noted for operators left out).
+    fn then(&mut self, event: Event) -> Vec<Action> {
+        self.machine.handle(self.now, event);
+        std::iter::from_fn(|| self.machine.poll_action())
+            .filter(|action| !matches!(action, Action::Note { .. }))
+            .collect()
+    }
+    /// Time passes to the next deadline, which is the one that is named.
+    fn until(&mut self, deadline: Deadline) -> Vec<Action> {
+        let (at, why) = self.machine.poll_timeout().expect("a deadline is set");
+        assert_eq!(why, deadline);
+        self.now = self.now.max(at);
+        self.then(Event::Due)
+    }
+    fn word(&self) -> (&'static str, &'static str, &'static str) {
+        let s = self.machine.snapshot();
+        (s.session, s.candidate, s.ai)
+    }
+}
+
+/// A session in the middle of its interview.
+fn live() -> Story {
+    let mut story = Story::new(Limits::default());
+    story.then(Event::Offered);
+    story.then(Event::CandidateUp);
+    story.then(Event::Dialled);
+    assert!(story.then(Event::AiReady).contains(&Action::Greet));
+    assert_eq!(story.word(), ("live", "up", "up"));
+    story
+}
+
+#[test]
+fn the_ai_is_dialled_beside_the_candidates_connecting() {
+    let mut story = Story::new(Limits::default());
+    assert_eq!(
+        story.then(Event::Offered),
+        vec![Action::DialAi(Transport::WebRtc), Action::Tell]
+    );
+    assert_eq!(story.word(), ("connecting", "connecting", "connecting"));
+}
+
+#[test]
+fn the_greeting_waits_for_both_and_is_given_once() {
+    for ai_first in [true, false] {
+        let mut story = Story::new(Limits::default());
+        story.then(Event::Offered);
+        story.then(Event::Dialled);
+        let (first, second) = if ai_first {
+            (Event::AiReady, Event::CandidateUp)
+        } else {
+            (Event::CandidateUp, Event::AiReady)
+        };
+        assert!(!story.then(first).contains(&Action::Greet), "{ai_first}");
+        assert!(story.then(second).contains(&Action::Greet), "{ai_first}");
+        story.then(Event::CandidateLost("silent"));
+        assert!(!story.then(Event::CandidateBack).contains(&Action::Greet));
+    }
+}
+
+#[test]
+fn a_new_ai_leg_takes_up_again_and_does_not_greet() {
+    let mut story = live();
+    let actions = story.then(Event::AiClosed("peer".into()));
+    assert!(actions.contains(&Action::HangUpAi));
+    assert_eq!(story.word().2, "lost");
+    assert!(
+        story
+            .until(Deadline::Redial)
+            .contains(&Action::DialAi(Transport::WebRtc))
+    );
+    story.then(Event::Dialled);
+    let actions = story.then(Event::AiReady);
+    assert!(actions.contains(&Action::TakeUpAgain));
+    assert!(!actions.contains(&Action::Greet));
+}
+
+#[test]
+fn refusals_back_off_are_told_and_end() {
+    let mut story = Story::new(Limits::default());
+    story.then(Event::Offered);
+    story.then(Event::CandidateUp);
+    let failure = || DialFailure {
+        cause: "503".into(),
+        permanent: false,
+        transport_fault: false,
+        retry_after: None,
+    };
+    let (mut told, mut waited, mut ended) = (0, Duration::ZERO, false);
+    for _ in 0..40 {
+        let actions = story.then(Event::DialFailed(failure()));
+        told += actions
+            .iter()
+            .filter(|a| **a == Action::Notice("ai_unreachable"))
+            .count();
+        if let Some(Action::End { reason, failure }) = actions.last() {
+            assert_eq!((*reason, failure.as_deref()), (EndReason::Failed, Some("ai: 503")));
+            ended = true;
+            break;
+        }
+        let before = story.now;
+        story.until(Deadline::Redial);
+        waited += story.now - before;
+        assert!(story.now - before <= Limits::default().backoff_max);
+    }
+    assert_eq!((told, ended), (1, true));
+    assert!(
+        waited > Duration::from_secs(30),
+        "it was tried for long enough: {waited:?}"
+    );
+    assert_eq!(story.word().0, "failed");
+}
+
+#[test]
+fn retry_after_is_believed_within_reason_and_a_permanent_refusal_ends_it() {
+    let mut story = Story::new(Limits::default());
+    story.then(Event::Offered);
+    story.then(Event::CandidateUp);
+    let refused = |s| DialFailure {
+        cause: "429".into(),
+        permanent: false,
+        transport_fault: false,
+        retry_after: Some(Duration::from_secs(s)),
+    };
+    for (asked, waited) in [(7, 7), (86_400, 60)] {
+        story.then(Event::DialFailed(refused(asked)));
+        assert_eq!(
+            story.machine.poll_timeout(),
+            Some((story.now + Duration::from_secs(waited), Deadline::Redial))
+        );
+        story.until(Deadline::Redial);
+    }
+    let actions = story.then(Event::DialFailed(DialFailure {
+        cause: "no such model".into(),
+        permanent: true,
+        transport_fault: false,
+        retry_after: None,
+    }));
+    assert!(
+        matches!(actions.last(), Some(Action::Tell))
+            && actions.iter().any(|a| matches!(
+                a,
+                Action::End {
+                    reason: EndReason::Failed,
+                    ..
+                }
+            ))
+    );
+}
+
+#[test]
+fn the_websocket_takes_over_after_repeated_webrtc_failures() {
+    let mut story = Story::new(Limits::default());
+    story.then(Event::Offered);
+    for _ in 0..2 {
+        story.then(Event::Dialled);
+        story.until(Deadline::AiConnect);
+        if story.machine.poll_timeout().is_some_and(|(_, d)| d == Deadline::Redial) && story.machine.webrtc_failures < 2
+        {
+            assert!(
+                story
+                    .until(Deadline::Redial)
+                    .contains(&Action::DialAi(Transport::WebRtc))
+            );
+        }
+    }
+    // the candidate's own connect deadline may come first
+    let mut actions = vec![];
+    while let Some((_, why)) = story.machine.poll_timeout() {
+        actions = story.until(why);
+        if why == Deadline::Redial {
+            break;
+        }
+    }
+    assert!(actions.contains(&Action::DialAi(Transport::WebSocket)), "{actions:?}");
+}
+
+#[test]
+fn end_session_with_the_goodbye_in_the_same_response_waits_for_its_last_sound() {
+    let mut story = live();
+    story.then(Event::ResponseStarted);
+    story.then(Event::ResponseSpeaks);
+    story.then(Event::SoundStarted);
+    assert!(
+        story
+            .then(Event::EndTool { call_id: "c".into() })
+            .contains(&Action::AnswerEndTool { call_id: "c".into() })
+    );
+    story.then(Event::ResponseDone);
+    assert_eq!(story.word().0, "ending");
+    assert_eq!(
+        story.machine.poll_timeout().unwrap().0,
+        story.now + Limits::default().goodbye_max
+    );
+    story.now = at(story.now, 4_000);
+    story.then(Event::SoundStopped);
+    assert_eq!(
+        story.machine.poll_timeout().unwrap().0,
+        story.now + Limits::default().tail
+    );
+    let actions = story.until(Deadline::Goodbye);
+    assert!(actions.contains(&Action::End {
+        reason: EndReason::Interviewer,
+        failure: None
+    }));
+    assert_eq!(story.word(), ("completed", "gone", "gone"));
+}
+
+#[test]
+fn sound_that_stops_before_the_response_is_done_ends_it_too() {
+    let mut story = live();
+    story.then(Event::ResponseStarted);
+    story.then(Event::SoundStarted);
+    story.then(Event::EndTool { call_id: "c".into() });
+    story.then(Event::SoundStopped);
+    story.then(Event::ResponseDone);
+    assert!(
+        story
+            .until(Deadline::Goodbye)
+            .iter()
+            .any(|a| matches!(a, Action::End { .. }))
+    );
+}
+
+#[test]
+fn a_silent_end_session_is_answered_by_asking_for_a_goodbye() {
+    let mut story = live();
+    story.then(Event::ResponseStarted);
+    let actions = story.then(Event::EndTool { call_id: "c".into() });
+    assert!(
+        !actions.iter().any(|a| matches!(a, Action::AskGoodbye(_))),
+        "one response at a time"
+    );
+    assert!(
+        story
+            .then(Event::ResponseDone)
+            .contains(&Action::AskGoodbye(EndReason::Interviewer))
+    );
+    story.then(Event::ResponseStarted);
+    story.then(Event::SoundStarted);
+    story.then(Event::ResponseDone);
+    assert_eq!(story.word().0, "ending");
+    story.then(Event::SoundStopped);
+    assert!(
+        story
+            .until(Deadline::Goodbye)
+            .iter()
+            .any(|a| matches!(a, Action::End { .. }))
+    );
+}
+
+#[test]
+fn a_goodbye_spoken_after_the_tool_call_in_one_response_is_not_asked_for_again() {
+    let mut story = live();
+    story.then(Event::ResponseStarted);
+    story.then(Event::EndTool { call_id: "c".into() });
+    story.then(Event::ResponseSpeaks);
+    story.then(Event::SoundStarted);
+    let actions = story.then(Event::ResponseDone);
+    assert!(
+        !actions.iter().any(|a| matches!(a, Action::AskGoodbye(_))),
+        "{actions:?}"
+    );
+}
+
+#[test]
+fn a_candidate_who_answers_the_goodbye_is_heard_but_not_for_ever() {
+    let mut story = live();
+    let wish = story.now;
+    story.then(Event::ResponseStarted);
+    story.then(Event::SoundStarted);
+    story.then(Event::EndTool { call_id: "c".into() });
+    story.then(Event::ResponseDone);
+    story.then(Event::SoundStopped);
+    story.then(Event::CandidateSpeaks(true));
+    assert_eq!(
+        story.machine.poll_timeout().unwrap().0,
+        wish + Limits::default().goodbye_max
+    );
+    story.then(Event::CandidateSpeaks(false));
+    story.then(Event::ResponseStarted);
+    story.then(Event::SoundStarted);
+    story.then(Event::ResponseDone);
+    story.then(Event::SoundStopped);
+    assert_eq!(
+        story.machine.poll_timeout().unwrap().0,
+        story.now + Limits::default().tail
+    );
+}
+
+#[test]
+fn time_is_told_two_minutes_before_and_then_said_goodbye_to() {
+    let mut story = live();
+    let began = story.now;
+    let actions = story.until(Deadline::Warning);
+    assert_eq!(story.now, began + Limits::default().max - Duration::from_secs(120));
+    assert!(actions.contains(&Action::WarnTimeLeft(Duration::from_secs(120))));
+    story.then(Event::ResponseStarted);
+    story.then(Event::ResponseSpeaks);
+    let actions = story.until(Deadline::TimeLimit);
+    assert!(actions.contains(&Action::Notice("time_up")));
+    assert!(
+        !actions.iter().any(|a| matches!(a, Action::AskGoodbye(_))),
+        "one response at a time"
+    );
+    assert!(
+        story
+            .then(Event::ResponseDone)
+            .contains(&Action::AskGoodbye(EndReason::Time))
+    );
+    let actions = story.until(Deadline::Goodbye);
+    assert!(
+        actions.contains(&Action::End {
+            reason: EndReason::Time,
+            failure: None
+        }),
+        "never for ever: {actions:?}"
+    );
+}
+
+#[test]
+fn an_abandoned_session_hangs_up_after_the_window_and_can_be_rejoined() {
+    let mut story = live();
+    story.then(Event::SocketAttached);
+    story.then(Event::CandidateClosed("peer"));
+    assert!(
+        !matches!(story.machine.poll_timeout(), Some((_, Deadline::ResumeWindow))),
+        "the socket is there"
+    );
+    story.then(Event::SocketDetached);
+    assert!(story.until(Deadline::ResumeWindow).contains(&Action::HangUpAi));
+    assert_eq!(story.word(), ("waiting", "gone", "gone"));
+    assert!(story.then(Event::Offered).contains(&Action::DialAi(Transport::WebRtc)));
+}
+
+#[test]
+fn a_leg_that_does_not_come_up_is_asked_for_again() {
+    let mut story = Story::new(Limits::default());
+    story.then(Event::Offered);
+    story.then(Event::Dialled);
+    story.then(Event::AiReady);
+    let actions = story.until(Deadline::CandidateConnect);
+    assert!(actions.contains(&Action::Renegotiate {
+        ice_restart: false,
+        reason: "not_up"
+    }));
+}
+
+#[test]
+fn anyone_may_end_it_at_once_and_it_ends_once() {
+    for reason in [EndReason::Candidate, EndReason::Recruiter, EndReason::Time] {
+        let mut story = live();
+        let actions = story.then(Event::EndAsked(reason));
+        assert_eq!(actions.iter().filter(|a| matches!(a, Action::End { .. })).count(), 1);
+        assert!(story.then(Event::EndAsked(EndReason::Recruiter)).is_empty());
+        assert!(story.machine.poll_timeout().is_none());
+    }
+}
+
+fn any_event() -> impl Strategy<Value = Event> {
+    prop_oneof![
+        Just(Event::Offered),
+        Just(Event::CandidateUp),
+        Just(Event::CandidateLost("silent")),
+        Just(Event::CandidateBack),
+        Just(Event::CandidateClosed("peer")),
+        Just(Event::Dialled),
+        any::<bool>().prop_map(|t| Event::DialFailed(DialFailure {
+            cause: "x".into(),
+            permanent: false,
+            transport_fault: t,
+            retry_after: None
+        })),
+        Just(Event::AiReady),
+        Just(Event::AiClosed("peer".into())),
+        Just(Event::ResponseStarted),
+        Just(Event::ResponseSpeaks),
+        Just(Event::ResponseDone),
+        Just(Event::SoundStarted),
+        Just(Event::SoundStopped),
+        any::<bool>().prop_map(Event::CandidateSpeaks),
+        Just(Event::EndTool { call_id: "c".into() }),
+        Just(Event::SocketAttached),
+        Just(Event::SocketDetached),
+        Just(Event::Due),
+    ]
+}
+
+proptest! {
+    /// Whatever happens in whatever order: one greeting, one end, a deadline wherever something is awaited, and an end in time.
+    #[test]
+    fn laws_hold_for_any_history(events in proptest::collection::vec((any_event(), 0u64..30_000), 1..200)) {
+        let mut machine = Machine::new(Limits::default(), 1, false, None);
+        let mut now = origin();
+        let (mut greetings, mut ends, mut began) = (0, 0, None);
+        for (event, ms) in events {
+            now += Duration::from_millis(ms);
+            if matches!(event, Event::CandidateUp) && ends == 0 && began.is_none() { began = Some(now); }
+            machine.handle(now, event);
+            machine.handle(now, Event::Due);
+            while let Some(action) = machine.poll_action() {
+                greetings += u32::from(action == Action::Greet);
+                ends += u32::from(matches!(action, Action::End { .. }));
+            }
+            prop_assert!(greetings <= 1 && ends <= 1);
+            if let Some((at, why)) = machine.poll_timeout() {
+                prop_assert!(at > now, "{why:?} is overdue after Due");
+            } else {
+                prop_assert!(ends == 1 || began.is_none(), "an interview that began always has a deadline");
+            }
+            if ends == 1 { prop_assert!(machine.poll_timeout().is_none()); }
+        }
+        if began.is_some() && ends == 0 {
+            for _ in 0..10_000 {
+                let Some((at, _)) = machine.poll_timeout() else { break };
+                now = at;
+                machine.handle(now, Event::Due);
+                while let Some(action) = machine.poll_action() { ends += u32::from(matches!(action, Action::End { .. })); }
+            }
+            prop_assert_eq!(ends, 1, "left alone, it ends by its limit");
+        }
+    }
+}
