@@ -93,7 +93,7 @@ impl Machine {
             match goodbye.stage {
                 // the tool was called first and the goodbye spoken after it, in one response
                 Stage::ToBeAsked if self.spoke && goodbye.reason == EndReason::Interviewer => {
-                    goodbye.stage = Stage::Said
+                    goodbye.stage = Stage::Said;
                 }
                 Stage::ToBeAsked => {
                     self.ask_goodbye_if_due();

@@ -119,7 +119,8 @@ impl Machine {
             }
             Event::Due => self.due(now),
         }
-        if self.snapshot() != before {
+        // the end tells everyone by itself, and is the last action of all
+        if self.snapshot() != before && !matches!(self.phase, Phase::Over { .. }) {
             self.actions.push_back(Action::Tell);
         }
     }
