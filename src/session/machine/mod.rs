@@ -162,7 +162,11 @@ impl Machine {
         let live_end = self.goodbye.is_none().then(|| self.ends_at()).flatten();
         let warning = live_end
             .filter(|_| !self.warned && self.ai_ready)
-            .map(|at| at - self.limits.warn_before.min(self.limits.max / 2));
+            .and(self.started)
+            .map(|at| {
+                let before = self.limits.warn_before.min(self.limits.max / 2);
+                at + self.limits.max.saturating_sub(before)
+            });
         [
             live_end.map(|at| (at, Deadline::TimeLimit)),
             warning.map(|at| (at, Deadline::Warning)),
