@@ -10,7 +10,11 @@ pub mod call;
 mod counters;
 mod event;
 mod handle;
+pub mod hold;
+pub mod nack;
+pub mod rtp;
 pub mod shard;
+pub mod splice;
 pub mod websocket;
 
 pub use counters::Counters;

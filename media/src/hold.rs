@@ -1,0 +1,413 @@
+//! Speech kept while the leg that should hear it is away, and how it is handed over.
+//!
+//! Is: a queue in the order it was spoken, bounded in milliseconds and in bytes; and a pace faster than speech at which it
+//! is let go as late audio. Isn't: RTP arithmetic (`splice.rs` joins it on) and no clock.
+//! **Policy when full:** the oldest goes and is counted as lost, since an answer's end is worth more than its beginning and
+//! no bound may grow by itself. **Law:** order within a source is kept, and once handing over has begun, speech that comes
+//! meanwhile waits its turn behind it.
+
+use std::{
+    collections::VecDeque,
+    time::{Duration, Instant},
+};
+
+use bytes::BytesMut;
+
+use crate::{
+    rtp::{Header, TICKS_PER_MS, opus_ticks, seq_ahead},
+    splice::Source,
+};
+
+/// An Opus packet of so few payload bytes is silence: DTX sends 1 or 2 (RFC 6716, 2.1.9; RFC 7587, 3.1.3).
+const QUIET_LEN_MAX: usize = 3;
+/// Behind the newest by more than this many packets it is not put in its place any more, but goes to the end.
+const MISORDER_MAX: usize = 128;
+
+/// How much is kept. When either is reached, the oldest goes.
+#[derive(Clone, Copy, Debug)]
+pub struct Bound {
+    /// Milliseconds of sound, at least 20.
+    pub ms_max: u32,
+    /// Bytes of packets.
+    pub bytes_max: usize,
+}
+
+impl Bound {
+    /// `ms_max` of speech, and room for it at twice the 64 kbit/s that voice may take.
+    pub fn of_ms(ms_max: u32) -> Self {
+        Self {
+            ms_max,
+            bytes_max: (ms_max as usize * 16).max(2048),
+        }
+    }
+}
+
+/// One packet that is kept.
+#[derive(Debug)]
+pub struct Held {
+    /// Where it came from: another source is another stream to `splice`.
+    pub source: Source,
+    /// In the clear, header and all.
+    pub packet: BytesMut,
+    /// Length in 48 kHz ticks.
+    pub ticks: u32,
+    /// Silence, which may be left out to catch up.
+    pub quiet: bool,
+    seq: u16,
+    ssrc: u32,
+}
+
+/// What went through, since the start.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// Milliseconds taken in.
+    pub held_ms: u64,
+    /// Milliseconds dropped because the hold was full.
+    pub lost_ms: u64,
+    /// Packets dropped because the hold was full.
+    pub lost_packets: u64,
+    /// Packets refused: not RTP, no Opus, or there already.
+    pub refused: u64,
+}
+
+/// The queue of one direction.
+#[derive(Debug)]
+pub struct Hold {
+    bound: Bound,
+    queue: VecDeque<Held>,
+    ticks: u64,
+    bytes: usize,
+    pace: Option<Pace>,
+    counts: Counts,
+}
+
+/// Handing over: sound of `ticks` has been let go since `since`, `speed` times as fast as it was spoken.
+#[derive(Clone, Copy, Debug)]
+struct Pace {
+    since: Instant,
+    speed: u32,
+    ticks: u64,
+}
+
+impl Hold {
+    /// An empty hold. It allocates as it fills.
+    pub fn new(bound: Bound) -> Self {
+        Self {
+            bound,
+            queue: VecDeque::new(),
+            ticks: 0,
+            bytes: 0,
+            pace: None,
+            counts: Counts::default(),
+        }
+    }
+
+    /// Keeps a packet (in the clear). A late one is put in its place; one that is there already is refused.
+    pub fn push(&mut self, source: Source, packet: BytesMut) {
+        let Some((header, ticks, quiet)) = look(&packet) else {
+            self.counts.refused += 1;
+            return;
+        };
+        let Some(place) = self.place(source, &header) else {
+            self.counts.refused += 1;
+            return;
+        };
+        self.ticks += u64::from(ticks);
+        self.bytes += packet.len();
+        self.counts.held_ms += u64::from(ticks / TICKS_PER_MS);
+        self.queue.insert(
+            place,
+            Held {
+                source,
+                packet,
+                ticks,
+                quiet,
+                seq: header.seq,
+                ssrc: header.ssrc,
+            },
+        );
+        while self.ticks > u64::from(self.bound.ms_max * TICKS_PER_MS) || self.bytes > self.bound.bytes_max {
+            let Some(oldest) = self.take() else { break };
+            self.counts.lost_packets += 1;
+            self.counts.lost_ms += u64::from(oldest.ticks / TICKS_PER_MS);
+        }
+    }
+
+    /// The oldest packet, at once: for who needs no pace.
+    pub fn pop(&mut self) -> Option<Held> {
+        self.take()
+    }
+
+    /// Begins to hand over, `speed` (2 to 20) times as fast as it was spoken. Until [`Hold::is_empty`], keep pushing what
+    /// comes live: the far end hears one steady stream that catches up.
+    pub fn release(&mut self, now: Instant, speed: u32) {
+        if self.pace.is_none() {
+            self.pace = Some(Pace {
+                since: now,
+                speed: speed.clamp(2, 20),
+                ticks: 0,
+            });
+        }
+    }
+
+    /// Stops handing over, should the far leg be lost again.
+    pub fn pause(&mut self) {
+        self.pace = None;
+    }
+
+    /// Whether it is being handed over.
+    pub fn is_releasing(&self) -> bool {
+        self.pace.is_some()
+    }
+
+    /// The next packet whose time has come. Drain until `None`, then see [`Hold::poll_timeout`]. When the hold is empty the
+    /// handing over is at an end.
+    pub fn poll(&mut self, now: Instant) -> Option<Held> {
+        let pace = self.pace.as_mut()?;
+        if self.queue.is_empty() {
+            self.pace = None;
+            return None;
+        }
+        if pace.due() > now {
+            return None;
+        }
+        // A driver that was kept away does not make up for it in one burst: the far end's buffer would drop it.
+        if now.saturating_duration_since(pace.due()) > BURST_MAX {
+            *pace = Pace {
+                since: now,
+                ticks: 0,
+                ..*pace
+            };
+        }
+        let ticks = self.queue.front().map_or(0, |held| held.ticks);
+        pace.ticks += u64::from(ticks);
+        self.take()
+    }
+
+    /// When to call [`Hold::poll`] again.
+    pub fn poll_timeout(&self) -> Option<Instant> {
+        self.pace.map(|pace| pace.due())
+    }
+
+    /// Nothing is kept: live speech may go straight through.
+    pub fn is_empty(&self) -> bool {
+        self.queue.is_empty()
+    }
+
+    /// Milliseconds of sound kept.
+    pub fn ms(&self) -> u32 {
+        (self.ticks / u64::from(TICKS_PER_MS)) as u32
+    }
+
+    /// Milliseconds of it that are silence.
+    pub fn quiet_ms(&self) -> u32 {
+        self.queue
+            .iter()
+            .filter(|held| held.quiet)
+            .map(|held| held.ticks / TICKS_PER_MS)
+            .sum()
+    }
+
+    /// What went through so far.
+    pub fn counts(&self) -> Counts {
+        self.counts
+    }
+
+    /// Forgets what is kept without counting it as lost: the interview is over.
+    pub fn clear(&mut self) {
+        self.queue.clear();
+        (self.ticks, self.bytes, self.pace) = (0, 0, None);
+    }
+
+    fn take(&mut self) -> Option<Held> {
+        let held = self.queue.pop_front()?;
+        self.ticks -= u64::from(held.ticks);
+        self.bytes -= held.packet.len();
+        Some(held)
+    }
+
+    /// Where a packet belongs, from the end; `None` if it is there.
+    fn place(&self, source: Source, header: &Header) -> Option<usize> {
+        let mut place = self.queue.len();
+        for held in self.queue.iter().rev().take(MISORDER_MAX) {
+            if held.source != source || held.ssrc != header.ssrc {
+                break;
+            }
+            match seq_ahead(header.seq, held.seq) {
+                0 => return None,
+                1.. => break,
+                _ => place -= 1,
+            }
+        }
+        Some(place)
+    }
+}
+
+/// Longest stall of the driver that is made up for at once.
+const BURST_MAX: Duration = Duration::from_millis(60);
+
+impl Pace {
+    fn due(&self) -> Instant {
+        self.since + Duration::from_micros(self.ticks * 1000 / u64::from(TICKS_PER_MS) / u64::from(self.speed))
+    }
+}
+
+fn look(packet: &[u8]) -> Option<(Header, u32, bool)> {
+    let header = Header::parse(packet)?;
+    let payload = packet.get(header.payload_at..header.payload_end)?;
+    Some((header, opus_ticks(payload)?, payload.len() <= QUIET_LEN_MAX))
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use proptest::prelude::*;
+
+    const MS: Duration = Duration::from_millis(1);
+
+    fn epoch() -> Instant {
+        #[expect(clippy::disallowed_methods, reason = "where virtual time begins does not matter")]
+        Instant::now()
+    }
+
+    fn packet(ssrc: u32, seq: u16, len: usize) -> BytesMut {
+        let ts = u32::from(seq) * 960;
+        let header = Header {
+            marker: false,
+            pt: 111,
+            seq,
+            ts,
+            ssrc,
+            payload_at: 12,
+            payload_end: 12,
+        };
+        let mut packet = BytesMut::from(&header.bytes()[..]);
+        packet.resize(12 + len, 0x78);
+        packet
+    }
+
+    fn seqs(hold: &mut Hold) -> Vec<u16> {
+        std::iter::from_fn(|| hold.pop()).map(|held| held.seq).collect()
+    }
+
+    #[test]
+    fn late_packets_find_their_place_and_repeats_are_refused() {
+        let mut hold = Hold::new(Bound::of_ms(1000));
+        for seq in [65_534, 0, 65_535, 2, 1, 2, 65_533] {
+            hold.push(Source(1), packet(7, seq, 80));
+        }
+        hold.push(Source(2), packet(9, 0, 80)); // another leg's stream is not sorted into this one
+        hold.push(Source(2), BytesMut::from(&b"not RTP"[..]));
+        hold.push(Source(2), packet(9, 1, 0)); // no Opus in it
+        assert_eq!(hold.counts().refused, 3);
+        assert_eq!(hold.ms(), 140);
+        assert_eq!(seqs(&mut hold), [65_533, 65_534, 65_535, 0, 1, 2, 0]);
+    }
+
+    #[test]
+    fn the_oldest_goes_when_full_and_is_counted() {
+        let mut by_ms = Hold::new(Bound {
+            ms_max: 100,
+            bytes_max: 1 << 20,
+        });
+        let mut by_bytes = Hold::new(Bound {
+            ms_max: 100_000,
+            bytes_max: 5 * 92,
+        });
+        for seq in 0..12 {
+            by_ms.push(Source(1), packet(7, seq, 80));
+            by_bytes.push(Source(1), packet(7, seq, 80));
+        }
+        for mut hold in [by_ms, by_bytes] {
+            let want = Counts {
+                held_ms: 240,
+                lost_ms: 140,
+                lost_packets: 7,
+                refused: 0,
+            };
+            assert_eq!(hold.counts(), want);
+            assert_eq!(seqs(&mut hold), [7, 8, 9, 10, 11]);
+        }
+    }
+
+    #[test]
+    fn handed_over_faster_than_spoken_while_live_speech_queues_behind() {
+        let (start, mut hold) = (epoch(), Hold::new(Bound::of_ms(30_000)));
+        for seq in 0..150 {
+            hold.push(Source(1), packet(7, seq, 80)); // 3 s kept
+        }
+        hold.release(start, 3);
+        let (mut now, mut next, mut out) = (start, 150, vec![]);
+        let mut live_at = start;
+        while hold.is_releasing() {
+            if now >= live_at {
+                hold.push(Source(1), packet(7, next, 80));
+                (next, live_at) = (next + 1, live_at + 20 * MS);
+            }
+            out.extend(std::iter::from_fn(|| hold.poll(now)).map(|held| held.seq));
+            let due = hold.poll_timeout().unwrap_or(live_at);
+            now = now.max(due.min(live_at));
+            assert!(now < start + Duration::from_secs(4), "it catches up");
+        }
+        assert_eq!(out, (0..next).collect::<Vec<_>>());
+        let took = now - start;
+        assert!(
+            (1400 * MS..1600 * MS).contains(&took),
+            "3 s at three times the speed, speech going on: {took:?}"
+        );
+    }
+
+    #[test]
+    fn a_stalled_driver_makes_no_burst() {
+        let (start, mut hold) = (epoch(), Hold::new(Bound::of_ms(30_000)));
+        for seq in 0..500 {
+            hold.push(Source(1), packet(7, seq, 80));
+        }
+        hold.release(start, 4);
+        let burst = std::iter::from_fn(|| hold.poll(start + 2000 * MS)).count();
+        assert_eq!(burst, 1);
+        let next = std::iter::from_fn(|| hold.poll(start + 2020 * MS)).count();
+        assert_eq!(next, 4);
+    }
+
+    #[test]
+    fn silence_is_told_apart() {
+        let mut hold = Hold::new(Bound::of_ms(1000));
+        for (seq, len) in [(0, 80), (1, 1), (2, 3), (3, 40)] {
+            hold.push(Source(1), packet(7, seq, len));
+        }
+        assert_eq!((hold.ms(), hold.quiet_ms()), (80, 40));
+        hold.clear();
+        assert_eq!((hold.ms(), hold.counts().lost_ms, hold.is_empty()), (0, 0, true));
+    }
+
+    proptest! {
+        #[test]
+        fn bounds_hold_and_nothing_is_unaccounted(
+            packets in prop::collection::vec((0_u16..400, 1_usize..300), 0..300),
+            ms_max in 20_u32..3000,
+            bytes_max in 400_usize..20_000,
+        ) {
+            let mut hold = Hold::new(Bound { ms_max, bytes_max });
+            for &(seq, len) in &packets {
+                hold.push(Source(1), packet(7, seq, len));
+                prop_assert!(hold.ms() <= ms_max);
+                prop_assert!(hold.queue.iter().map(|held| held.packet.len()).sum::<usize>() <= bytes_max);
+            }
+            let counts = hold.counts();
+            let kept = hold.queue.len() as u64;
+            prop_assert_eq!(packets.len() as u64, kept + counts.lost_packets + counts.refused);
+            prop_assert_eq!(counts.held_ms, u64::from(hold.ms()) + counts.lost_ms);
+        }
+
+        #[test]
+        fn any_mild_disorder_comes_out_in_order(start in any::<u16>(), swaps in prop::collection::vec(0_usize..60, 0..60)) {
+            let mut order: Vec<u16> = (0..64).map(|n| start.wrapping_add(n)).collect();
+            for at in swaps { order.swap(at, at + 3); }
+            let mut hold = Hold::new(Bound::of_ms(10_000));
+            for &seq in &order { hold.push(Source(1), packet(7, seq, 80)); }
+            prop_assert_eq!(seqs(&mut hold), (0..64).map(|n| start.wrapping_add(n)).collect::<Vec<_>>());
+        }
+    }
+}
