@@ -4,36 +4,37 @@
 //! **Law:** every call names the tenant it acts for; another tenant's row is absent by the same query path as a row that
 //! does not exist. Writes are idempotent: said twice, stored once.
 
+mod column;
+mod error;
 pub mod model;
+pub mod postgres;
+pub mod sample;
+pub mod sqlite;
 
+pub use error::{Cause, Error, Kind};
 pub use model::*;
 
 use crate::ids::{CandidateId, InvitationId, PositionId, SessionId, TenantId};
 use async_trait::async_trait;
+use secrecy::{ExposeSecret, SecretString};
+use sqlx::SqlSafeStr;
+use sqlx::migrate::{MigrateError, Migration, MigrationType, Migrator};
+use std::{future::Future, sync::Arc, time::Duration};
 use time::OffsetDateTime;
-
-/// Why the store could not do it.
-#[derive(Debug, thiserror::Error)]
-pub enum Error {
-    /// The database cannot be reached, or did not answer in time. Trying again later may help.
-    #[error("the database is away: {0}")]
-    Away(#[source] sqlx::Error),
-    /// The database answered, and refused.
-    #[error("the database refused: {0}")]
-    Refused(#[source] sqlx::Error),
-    /// A row was read that this version does not understand.
-    #[error("a stored value is not understood: {0}")]
-    Corrupt(String),
-    /// Migration failed or was refused.
-    #[error("migration: {0}")]
-    Migration(String),
-    /// The row exists already under another meaning (a unique value taken).
-    #[error("conflict: {0}")]
-    Conflict(&'static str),
-}
 
 /// Result of a store call.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// Opens the store that `url` names: `sqlite:PATH` or `postgres://…`. Connects when first asked, so that a server starts
+/// while its database is away.
+pub fn open(url: &SecretString) -> Result<Arc<dyn Store>> {
+    let url = url.expose_secret();
+    if url.starts_with("sqlite:") {
+        Ok(Arc::new(sqlite::SqliteStore::open(url)?))
+    } else {
+        Ok(Arc::new(postgres::PostgresStore::open(url)?))
+    }
+}
 
 /// Everything that is kept. One conformance suite (`store/conformance.rs`) holds both implementations to this text.
 #[async_trait]
@@ -63,7 +64,8 @@ pub trait Store: Send + Sync + 'static {
     /// Notes a redemption and leaves an audit row.
     async fn invitation_redeemed(&self, tenant: TenantId, id: InvitationId, at: OffsetDateTime) -> Result<()>;
 
-    /// The session of an invitation: made if there is none that is not over (`created`), else the one that is there.
+    /// The session of an invitation: made if there is none (`created`), else the one that is there. An invitation has one
+    /// session in its life: where that is over, or the invitation revoked, `Conflict`.
     async fn session_open(
         &self,
         tenant: TenantId,
@@ -74,7 +76,9 @@ pub trait Store: Send + Sync + 'static {
     async fn session(&self, tenant: TenantId, id: SessionId) -> Result<Option<Session>>;
     /// Sessions of the tenant, newest first, after a cursor.
     async fn sessions(&self, tenant: TenantId, limit: u32, after: Option<SessionId>) -> Result<Vec<Session>>;
-    /// A step of a session's life. Steps never go backwards: one that would is ignored (answers false).
+    /// A step of a session's life. Steps never go backwards: one that would is ignored (answers false), such as a leg's
+    /// step older than the last one known, or any after the end. The first end stays; of a later one only a recording's
+    /// address is kept, where there was none.
     async fn session_step(&self, tenant: TenantId, id: SessionId, step: &SessionStep) -> Result<bool>;
     /// A transition of a leg, or anything else an operator will ask about later.
     async fn session_event(&self, tenant: TenantId, id: SessionId, event: &SessionEvent) -> Result<()>;
@@ -82,6 +86,8 @@ pub trait Store: Send + Sync + 'static {
     async fn session_events(&self, tenant: TenantId, id: SessionId) -> Result<Vec<SessionEvent>>;
     /// Consent given or withheld, with the version of its words.
     async fn consent(&self, tenant: TenantId, id: SessionId, consent: &Consent) -> Result<()>;
+    /// Consent as last said; None if nobody was asked yet.
+    async fn consent_of(&self, tenant: TenantId, id: SessionId) -> Result<Option<Consent>>;
 
     /// Stores entries of the tap: a new id is inserted, a known id is replaced if `revision` is higher, else left.
     async fn transcript_put(&self, tenant: TenantId, entries: &[Entry]) -> Result<()>;
@@ -95,4 +101,103 @@ pub trait Store: Send + Sync + 'static {
 
     /// Leaves an audit row.
     async fn audit(&self, tenant: TenantId, row: &Audit) -> Result<()>;
+    /// The newest audit rows, newest first.
+    async fn audit_log(&self, tenant: TenantId, limit: u32) -> Result<Vec<Audit>>;
+}
+
+/// For whom a transaction acts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Scope {
+    /// One tenant, and nothing else is in sight.
+    Tenant(TenantId),
+    /// No tenant is known yet: what is nobody's, and the functions that answer before one is known.
+    Nobody,
+}
+
+/// How long a connection is waited for.
+const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(4);
+/// Deadline of a whole call, waiting for a connection included.
+const CALL_TIMEOUT: Duration = Duration::from_secs(8);
+
+/// A call with its deadline. What is dropped in the midst is rolled back.
+async fn within<T>(call: impl Future<Output = Result<T>>) -> Result<T> {
+    match tokio::time::timeout(CALL_TIMEOUT, call).await {
+        Ok(answer) => answer,
+        Err(_) => Err(Error::Away(Cause::timeout())),
+    }
+}
+
+/// Two versions run during a deploy: migrations that this one does not know are the next one's, and are let be.
+fn migrator(all: &'static [(i64, &'static str, &'static str)]) -> Migrator {
+    let mut migrator = Migrator::with_migrations(
+        all.iter()
+            .map(|(number, name, text)| {
+                Migration::new(
+                    *number,
+                    (*name).into(),
+                    MigrationType::Simple,
+                    (*text).into_sql_str(),
+                    false,
+                )
+            })
+            .collect(),
+    );
+    migrator.set_ignore_missing(true);
+    migrator
+}
+
+/// What went wrong with a migration. Its text is ours and holds nobody's data, so the database may say why.
+fn of_migration(error: &MigrateError) -> Error {
+    match error {
+        MigrateError::Execute(sqlx::Error::Io(io)) => Error::Migration(format!("connection: {}", io.kind())),
+        other => Error::Migration(other.to_string()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+    use super::*;
+    use std::collections::BTreeSet;
+
+    #[test]
+    fn migrations_are_numbered_alike_and_all_listed() {
+        let listed = |all: &[(i64, &str, &str)]| -> Vec<(i64, String)> {
+            all.iter()
+                .map(|(number, name, _)| (*number, (*name).to_owned()))
+                .collect()
+        };
+        let (sqlite, postgres) = (listed(sqlite::MIGRATIONS), listed(postgres::MIGRATIONS));
+        assert_eq!(sqlite, postgres);
+        assert!(
+            sqlite
+                .iter()
+                .zip(1..)
+                .all(|((number, _), expected)| *number == expected)
+        );
+        for folder in ["sqlite", "postgres"] {
+            let path = format!("{}/migrations/{folder}", env!("CARGO_MANIFEST_DIR"));
+            let found: BTreeSet<String> = std::fs::read_dir(path)
+                .unwrap()
+                .map(|file| file.unwrap().file_name().into_string().unwrap())
+                .collect();
+            let expected: BTreeSet<String> = sqlite
+                .iter()
+                .map(|(number, name)| format!("{number:04}_{name}.sql"))
+                .collect();
+            assert_eq!(found, expected, "{folder}");
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_call_that_hangs_is_an_outage() {
+        let answer: Result<()> = within(std::future::pending()).await;
+        assert!(matches!(
+            answer,
+            Err(Error::Away(Cause {
+                kind: Kind::Timeout,
+                ..
+            }))
+        ));
+    }
 }

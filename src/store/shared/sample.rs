@@ -1,0 +1,64 @@
+//! The sample data into an empty database, all of it or none.
+
+use super::{Backend, Connection, ask, people};
+use crate::store::column::{At, Id};
+use crate::store::{Error, Result, Scope, sample};
+
+pub(super) async fn add(store: &Backend) -> Result<()> {
+    let mut tx = store.write(Scope::Nobody).await?;
+    if !people::none_yet(&mut tx).await? {
+        return Err(Error::Conflict("the database is not empty"));
+    }
+    for tenant in sample::tenants() {
+        Backend::rebind(&mut tx, tenant.tenant.id).await?;
+        one(&mut tx, &tenant).await?;
+    }
+    tx.commit().await?;
+    Ok(())
+}
+
+async fn one(tx: &mut Connection, sample: &sample::Sample) -> Result<()> {
+    let tenant = Id(sample.tenant.id.0);
+    let at = At(sample::MADE_AT);
+    let made = ask("INSERT INTO tenants (id, name, created_at) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING")
+        .bind(tenant)
+        .bind(sample.tenant.name.clone())
+        .bind(at)
+        .execute(&mut *tx)
+        .await?;
+    if made.rows_affected() == 0 {
+        return Err(Error::Conflict("the database is not empty"));
+    }
+    ask("INSERT INTO tenant_users (tenant_id, user_id, role, created_at) VALUES ($1, $2, 'recruiter', $3)")
+        .bind(tenant)
+        .bind(Id(sample.recruiter))
+        .bind(at)
+        .execute(&mut *tx)
+        .await?;
+    let position = &sample.position;
+    ask("INSERT INTO positions
+             (id, tenant_id, title, description, language, voice, max_minutes, plan, instructions, created_at)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)")
+    .bind(Id(position.id.0))
+    .bind(tenant)
+    .bind(position.title.clone())
+    .bind(position.description.clone())
+    .bind(position.language.clone())
+    .bind(position.voice.clone())
+    .bind(i32::from(position.max_minutes))
+    .bind(sqlx::types::Json(position.plan.clone()))
+    .bind(position.instructions.clone())
+    .bind(at)
+    .execute(&mut *tx)
+    .await?;
+    let candidate = &sample.candidate;
+    ask("INSERT INTO candidates (id, tenant_id, name, email, created_at) VALUES ($1, $2, $3, $4, $5)")
+        .bind(Id(candidate.id.0))
+        .bind(tenant)
+        .bind(candidate.name.clone())
+        .bind(candidate.email.clone())
+        .bind(at)
+        .execute(tx)
+        .await?;
+    Ok(())
+}

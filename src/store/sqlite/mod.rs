@@ -1,0 +1,130 @@
+//! SQLite: the embedded default, a file beside the server.
+//!
+//! Is: the pools, their settings, migrations, and the few statements that differ. Isn't: the rest of the statements
+//! (`shared/`). **Law:** what was acknowledged is on the disk: the journal drops its copy once a commit here returns.
+
+mod migrations;
+#[path = "../shared/mod.rs"]
+mod shared;
+
+use super::{Result, Scope, within};
+use crate::ids::TenantId;
+use sqlx::pool::PoolOptions;
+use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous};
+use sqlx::{Sqlite, SqliteConnection, SqlitePool, Transaction};
+use std::str::FromStr;
+use std::time::Duration;
+
+#[cfg(test)]
+pub(super) use migrations::ALL as MIGRATIONS;
+
+/// How long another process's write is waited for. Below the deadline of a call, so that the answer is "busy".
+const BUSY_TIMEOUT: Duration = Duration::from_secs(3);
+/// Reads at once. WAL lets them go on beside the writer.
+const READERS_MAX: u32 = 4;
+
+/// The store in one SQLite file.
+#[derive(Debug)]
+pub struct SqliteStore {
+    /// One connection: SQLite has one writer, so our own writers queue here in order and not on its lock.
+    writer: SqlitePool,
+    /// Where there is no file to share (`:memory:`), the writer itself.
+    readers: SqlitePool,
+}
+
+impl SqliteStore {
+    /// Opens `sqlite:PATH` (made if missing) or `sqlite::memory:`. Does not migrate.
+    pub fn open(url: &str) -> Result<Self> {
+        let options = SqliteConnectOptions::from_str(url)?
+            .create_if_missing(true)
+            .foreign_keys(true)
+            .journal_mode(SqliteJournalMode::Wal)
+            // NORMAL would sync at checkpoints only: a power cut could take commits whose journal file is gone already.
+            // The price is one fsync a commit, and the journal commits in batches.
+            .synchronous(SqliteSynchronous::Full)
+            .busy_timeout(BUSY_TIMEOUT);
+        let pool = |connections: u32| {
+            PoolOptions::<Sqlite>::new()
+                .max_connections(connections)
+                .acquire_timeout(super::ACQUIRE_TIMEOUT)
+                // A memory database lives as long as its connection.
+                .idle_timeout(None)
+                .max_lifetime(None)
+        };
+        let writer = pool(1).connect_lazy_with(options.clone());
+        let in_memory = url.contains(":memory:") || url.contains("mode=memory");
+        let readers = if in_memory {
+            writer.clone()
+        } else {
+            pool(READERS_MAX).connect_lazy_with(options)
+        };
+        Ok(Self { writer, readers })
+    }
+
+    async fn read(&self, _scope: Scope) -> Result<Tx> {
+        Ok(self.readers.begin().await?)
+    }
+
+    async fn write(&self, _scope: Scope) -> Result<Tx> {
+        // At once a writer: a read that became a write would fail at once where another process had written.
+        Ok(self.writer.begin_with("BEGIN IMMEDIATE").await?)
+    }
+
+    /// SQLite has no row-level security: every statement names its tenant.
+    #[expect(clippy::unused_async, reason = "Postgres tells its server")]
+    async fn rebind(_tx: &mut Tx, _tenant: TenantId) -> Result<()> {
+        Ok(())
+    }
+
+    async fn run_migrations(&self) -> Result<()> {
+        let mut tx = within(self.write(Scope::Nobody)).await?;
+        // Within the transaction: a second process waits, then finds nothing to do.
+        super::migrator(migrations::ALL)
+            .run_direct(None, &mut *tx, false)
+            .await
+            .map_err(|error| super::of_migration(&error))?;
+        tx.commit().await?;
+        Ok(())
+    }
+}
+
+// What `shared/` is compiled against.
+type Backend = SqliteStore;
+type Connection = SqliteConnection;
+type Driver = Sqlite;
+type Row = sqlx::sqlite::SqliteRow;
+type Tx = Transaction<'static, Sqlite>;
+/// Prepared statements are kept by the connection.
+const PERSISTENT: bool = true;
+mod dialect {
+    pub(super) const NO_TENANT_YET: &str = "SELECT NOT EXISTS (SELECT 1 FROM tenants) AS none_yet";
+    pub(super) const INVITATION_BY_TOKEN: &str = "
+        SELECT id, tenant_id, candidate_id, position_id, expires_at, revoked_at IS NOT NULL AS is_revoked,
+               EXISTS (SELECT 1 FROM interview_sessions s
+                       WHERE s.tenant_id = i.tenant_id AND s.invitation_id = i.id AND s.ended_at IS NOT NULL) AS is_over
+        FROM interview_invitations i WHERE token_sha256 = $1";
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+    use super::*;
+    use crate::store::Error;
+    use std::sync::Arc;
+
+    #[tokio::test]
+    async fn a_memory_database_serves_too() {
+        let store: Arc<dyn crate::store::Store> = Arc::new(SqliteStore::open("sqlite::memory:").unwrap());
+        store.migrate().await.unwrap();
+        store.add_sample().await.unwrap();
+        assert!(!store.is_empty().await.unwrap());
+    }
+
+    #[tokio::test]
+    async fn a_folder_that_is_not_there_is_an_outage_told_without_its_path() {
+        let store = SqliteStore::open("sqlite:/nonexistent-secret/x.db").unwrap();
+        let error = within(store.read(Scope::Nobody)).await.map(drop).unwrap_err();
+        assert!(matches!(error, Error::Away(_)), "{error:?}");
+        assert!(!format!("{error} {error:?}").contains("secret"));
+    }
+}
