@@ -12,9 +12,11 @@ mod event;
 mod handle;
 pub mod hold;
 pub mod nack;
+pub mod rtcp;
 pub mod rtp;
 pub mod shard;
 pub mod splice;
+pub mod udp;
 pub mod websocket;
 
 pub use counters::Counters;
