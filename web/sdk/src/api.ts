@@ -1,0 +1,194 @@
+/**
+ * The HTTP calls that a candidate's page makes.
+ *
+ * Is: one function a call, answers parsed from `unknown`, problems (RFC 9457) as a type. Isn't: retry policy for calls
+ * that the person can repeat by a button.
+ * Law: a call ends within `timeoutMs`; a token never stands in an address.
+ */
+
+import { isRecord, number, string } from "./wire.js";
+import type { Fields, Speaker } from "./wire.js";
+import type { Caption } from "./captions.js";
+
+/** Why a call came to nothing. `status` 0: no answer at all. */
+export class ApiError extends Error {
+  override readonly name = "ApiError";
+  readonly status: number;
+  /** The problem's `type`, a page that helps; null where there was none. */
+  readonly type: string | null;
+  readonly detail: string;
+  /** From `Retry-After`. */
+  readonly retryAfterMs: number | null;
+
+  constructor(status: number, title: string, rest: { type?: string | null; detail?: string; retryAfterMs?: number | null } = {}) {
+    super(title);
+    this.status = status;
+    this.type = rest.type ?? null;
+    this.detail = rest.detail ?? "";
+    this.retryAfterMs = rest.retryAfterMs ?? null;
+  }
+}
+
+export interface Redeemed {
+  readonly accessToken: string;
+  readonly invitationId: string;
+  readonly expiresAt: string | null;
+}
+
+export interface SessionInfo {
+  readonly sessionId: string;
+  /** Where the relay that holds this interview lives; null: where the page came from. */
+  readonly relayUrl: string | null;
+  readonly position: {
+    readonly id: string;
+    readonly title: string;
+    readonly description: string;
+    /** Longest length of the interview; null where the answer does not say. */
+    readonly maxMinutes: number | null;
+    /** BCP 47; null where the answer does not say. */
+    readonly language: string | null;
+  };
+  readonly company: { readonly id: string; readonly name: string };
+}
+
+export interface SessionStatus {
+  readonly status: string;
+  readonly over: boolean;
+}
+
+export interface ApiOptions {
+  /** Origin of the API; default: the page's own. */
+  readonly baseUrl?: string;
+  readonly fetch?: typeof fetch;
+  /** Longest wait for an answer, in ms. */
+  readonly timeoutMs?: number;
+}
+
+export class Api {
+  readonly #baseUrl: string;
+  readonly #fetch: typeof fetch;
+  readonly #timeoutMs: number;
+
+  constructor(options: ApiOptions = {}) {
+    this.#baseUrl = (options.baseUrl ?? "").replace(/\/+$/, "");
+    this.#fetch = options.fetch ?? ((input, init) => fetch(input, init));
+    this.#timeoutMs = options.timeoutMs ?? 15_000;
+  }
+
+  /** An invitation's token for an access token. 404: unknown. 410: expired, withdrawn or over. */
+  async redeem(token: string): Promise<Redeemed> {
+    const body = await this.#post("/api/invitations/redeem", null, { token });
+    return {
+      accessToken: need(string(body["access_token"]), "access_token"),
+      invitationId: need(string(body["invitation_id"]), "invitation_id"),
+      expiresAt: string(body["expires_at"]),
+    };
+  }
+
+  /** The session of an invitation; asked again while it is not over, the same one. */
+  async createSession(accessToken: string, invitationId: string): Promise<SessionInfo> {
+    const body = await this.#post("/api/sessions", accessToken, { invitation_id: invitationId });
+    const position = isRecord(body["position"]) ? body["position"] : {};
+    const company = isRecord(body["company"]) ? body["company"] : {};
+    return {
+      sessionId: need(string(body["session_id"]), "session_id"),
+      relayUrl: string(body["fly_app_url"]),
+      position: {
+        id: string(position["id"]) ?? "",
+        title: string(position["title"]) ?? "",
+        description: string(position["description"]) ?? "",
+        maxMinutes: number(position["max_minutes"]),
+        language: string(position["language"]),
+      },
+      company: { id: string(company["id"]) ?? "", name: string(company["name"]) ?? "" },
+    };
+  }
+
+  /** Stores what the candidate agreed to. False: this relay keeps no consent yet (404). */
+  async consent(accessToken: string, sessionId: string, version: string, given: boolean): Promise<boolean> {
+    try {
+      await this.#post(`/api/sessions/${encodeURIComponent(sessionId)}/consent`, accessToken, { version, given });
+      return true;
+    } catch (error) {
+      if (error instanceof ApiError && (error.status === 404 || error.status === 405)) return false;
+      throw error;
+    }
+  }
+
+  async session(accessToken: string, sessionId: string): Promise<SessionStatus> {
+    const body = await this.#call("GET", `/api/sessions/${encodeURIComponent(sessionId)}`, accessToken, null);
+    const status = string(body["status"]) ?? string(body["state"]) ?? "unknown";
+    return { status, over: status === "completed" || status === "failed" };
+  }
+
+  /** What has been said so far, in the order of the conversation. */
+  async transcript(accessToken: string, sessionId: string): Promise<readonly Caption[]> {
+    const body = await this.#call("GET", `/api/sessions/${encodeURIComponent(sessionId)}/transcript`, accessToken, null);
+    const entries = Array.isArray(body["entries"]) ? (body["entries"] as readonly unknown[]) : [];
+    return entries.flatMap((entry, index) => {
+      if (!isRecord(entry)) return [];
+      const text = string(entry["text"]);
+      const speaker = speakerOf(entry["speaker"]);
+      if (text === null || speaker === null) return [];
+      const itemId = string(entry["item_id"]) ?? string(entry["id"]) ?? `entry-${index}`;
+      return [{ itemId, speaker, text, final: true, at: string(entry["start_time"]) ?? "", previousItemId: undefined }];
+    });
+  }
+
+  /** Ends the interview; asked again, the same answer. */
+  async complete(accessToken: string, sessionId: string): Promise<void> {
+    await this.#post(`/api/sessions/${encodeURIComponent(sessionId)}/complete`, accessToken, {});
+  }
+
+  #post(path: string, accessToken: string | null, body: object): Promise<Fields> {
+    return this.#call("POST", path, accessToken, body);
+  }
+
+  async #call(method: string, path: string, accessToken: string | null, body: object | null): Promise<Fields> {
+    const headers: Record<string, string> = { Accept: "application/json" };
+    if (accessToken !== null) headers["Authorization"] = `Bearer ${accessToken}`;
+    if (body !== null) headers["Content-Type"] = "application/json";
+    let response: Response;
+    let text: string;
+    try {
+      response = await this.#fetch(this.#baseUrl + path, {
+        method,
+        headers,
+        ...(body !== null ? { body: JSON.stringify(body) } : {}),
+        signal: AbortSignal.timeout(this.#timeoutMs),
+        credentials: "omit",
+      });
+      text = await response.text();
+    } catch {
+      throw new ApiError(0, "no answer");
+    }
+    const value = parse(text);
+    if (!response.ok) {
+      const retryAfter = Number(response.headers.get("Retry-After") ?? Number.NaN);
+      throw new ApiError(response.status, string(value["title"]) ?? string(value["error"]) ?? `status ${response.status}`, {
+        type: string(value["type"]),
+        detail: string(value["detail"]) ?? "",
+        retryAfterMs: Number.isFinite(retryAfter) ? retryAfter * 1_000 : null,
+      });
+    }
+    return value;
+  }
+}
+
+function parse(text: string): Fields {
+  try {
+    const value: unknown = JSON.parse(text);
+    return isRecord(value) ? value : {};
+  } catch {
+    return {};
+  }
+}
+
+function speakerOf(value: unknown): Speaker | null {
+  return value === "ai" || value === "candidate" ? value : null;
+}
+
+function need(value: string | null, name: string): string {
+  if (value === null) throw new ApiError(502, `the answer lacks ${name}`);
+  return value;
+}

@@ -1,0 +1,453 @@
+/**
+ * One interview, held from a browser: carries what the machines decide out, and what happens in.
+ *
+ * Is: the driver of `link.ts`, `leg.ts` and `state.ts`; commands for a page, one snapshot and typed events for its view.
+ * Isn't: a view, or a place where anything is decided.
+ * Law: inputs are handled one after the other; a command given without a socket is kept until there is one, or is said
+ * anew at each welcome.
+ */
+
+import { Api } from "./api.js";
+import type { Caption } from "./captions.js";
+import { Emitter } from "./emitter.js";
+import { legDue, legStart, legStep } from "./leg.js";
+import type { How, Leg, LegEvent } from "./leg.js";
+import { LINK_START, linkDue, linkStep } from "./link.js";
+import type { LinkEvent, LinkState } from "./link.js";
+import { MicrophoneWatch } from "./microphone-watch.js";
+import type { PeerPort } from "./peer.js";
+import { browserPorts } from "./ports.js";
+import type { Ports, SocketPort } from "./ports.js";
+import { ResumeStore } from "./resume.js";
+import { STATE_START, stateStep } from "./state.js";
+import type { InterviewState, Notice, StateEvent } from "./state.js";
+import { digest, sampleOf } from "./stats.js";
+import type { Sample } from "./stats.js";
+import { parseServerFrame, SUBPROTOCOL } from "./wire.js";
+import type { ClientFrame, EndReason, ServerFrame, StatsFrame } from "./wire.js";
+
+/** How often the quality of the leg is read and told, in ms. */
+export const STATS_MS = 5_000;
+/** Typed answers kept while there is no socket; further ones are refused. */
+export const UNSENT_WORDS_MAX = 20;
+
+export interface InterviewOptions {
+  readonly sessionId: string;
+  readonly accessToken: string;
+  /** Origin of the relay that holds the interview; default: the page's own. */
+  readonly relayUrl?: string | null;
+  /** What was said before this page was loaded; default: read from the relay's transcript. */
+  readonly history?: () => Promise<readonly Caption[]>;
+  /** For tests: the outside. */
+  readonly ports?: Partial<Ports>;
+}
+
+export interface InterviewEvents {
+  /** Something changed: `interview.state()` is a new snapshot. */
+  state: InterviewState;
+  /** The interviewer's voice: give it to an `<audio>`. Comes again with each new peer. */
+  audio: MediaStream;
+  notice: Notice;
+  stats: StatsFrame;
+  ended: { readonly reason: EndReason | "unknown"; readonly summaryPending: boolean };
+  /** Something the relay refused, not fatal by itself. */
+  problem: { readonly code: string; readonly detail: string };
+}
+
+export class Interview {
+  readonly sessionId: string;
+  readonly #accessToken: string;
+  readonly #url: string;
+  readonly #ports: Ports;
+  readonly #events = new Emitter<InterviewEvents>();
+  readonly #kept: ResumeStore;
+  readonly #history: () => Promise<readonly Caption[]>;
+  readonly #microphone: MicrophoneWatch;
+
+  #state: InterviewState = STATE_START;
+  #link: LinkState = LINK_START;
+  #leg: Leg;
+  #socket: SocketPort | null = null;
+  #peer: PeerPort | null = null;
+  #iceServers: readonly RTCIceServer[] = [];
+  #audio: MediaStream | null = null;
+  #unsent: ClientFrame[] = [];
+  #historyAsked = false;
+  #welcomes = 0;
+  #sample: Sample | null = null;
+  #cancelDue: (() => void) | null = null;
+  #cancelStats: (() => void) | null = null;
+  #cancelNetwork: (() => void) | null = null;
+
+  constructor(options: InterviewOptions) {
+    this.#ports = { ...browserPorts(), ...options.ports };
+    this.sessionId = options.sessionId;
+    this.#accessToken = options.accessToken;
+    this.#url = socketUrl(options.relayUrl ?? null, options.sessionId);
+    this.#kept = new ResumeStore(this.#ports.storage, options.sessionId);
+    this.#leg = legStart(`${Math.floor(this.#ports.random() * 36 ** 6).toString(36)}-`);
+    const api = new Api(options.relayUrl != null ? { baseUrl: options.relayUrl } : {});
+    this.#history = options.history ?? (() => api.transcript(options.accessToken, options.sessionId));
+    this.#microphone = new MicrophoneWatch((microphone) => this.#apply({ on: "microphone", microphone }), () => this.#ports.now());
+  }
+
+  /** The present snapshot; the same object until something changes. */
+  readonly state = (): InterviewState => this.#state;
+
+  /** For `useSyncExternalStore` and the like. */
+  readonly subscribe = (changed: () => void): (() => void) => this.#events.on("state", changed);
+
+  /** Returns what ends it. A late listener to `audio` is given the voice that is there. */
+  on<K extends keyof InterviewEvents>(name: K, listener: (value: InterviewEvents[K]) => void): () => void {
+    const off = this.#events.on(name, listener);
+    if (name === "audio" && this.#audio !== null) (listener as (value: MediaStream) => void)(this.#audio);
+    return off;
+  }
+
+  /**
+   * Joins with a microphone, or with null to listen and type. Joins again after a takeover, after `leave()`, after giving
+   * up; an interview that has ended stays ended.
+   */
+  join(microphone: MediaStream | null): void {
+    if (this.#state.phase.is === "ended") return;
+    this.#takeMicrophone(microphone);
+    this.#cancelNetwork ??= this.#ports.networkBack(() => this.retryNow());
+    this.#apply({ on: "joining", now: this.#ports.now() });
+    this.#leading({ on: "connect" });
+    this.#legging({ on: "start" });
+  }
+
+  /** Another microphone, or the same one asked for anew, without a new peer. */
+  async useMicrophone(microphone: MediaStream | null): Promise<void> {
+    this.#takeMicrophone(microphone);
+    await this.#peer?.replaceTrack(this.#microphone.track);
+  }
+
+  mute(on: boolean): void {
+    this.#microphone.mute(on);
+    this.#apply({ on: "muted", muted: on });
+    this.#send({ type: "mute", on });
+  }
+
+  /** An answer typed. False: too many are waiting for a socket. */
+  say(text: string): boolean {
+    const words = text.trim();
+    if (words === "") return true;
+    if (this.#unsent.length >= UNSENT_WORDS_MAX) return false;
+    const id = `say-${this.#leg.prefix}${this.#state.pendingWords.length + this.#unsent.length}-${Math.floor(this.#ports.now())}`;
+    this.#apply({ on: "words", words: { id, text: words } });
+    this.#sendOrKeep({ type: "say", text: words, id });
+    return true;
+  }
+
+  /** Ends the interview; the relay answers with `ended` once the goodbye is said. */
+  end(): void {
+    if (!this.#unsent.some((frame) => frame.type === "end")) this.#sendOrKeep({ type: "end" });
+  }
+
+  /** Leaves without ending: the interview can be joined again until its deadline. */
+  leave(): void {
+    this.#apply({ on: "left" });
+    this.#shut();
+  }
+
+  /** Try at once what is being waited for. */
+  readonly retryNow = (): void => {
+    this.#leading({ on: "hurry" });
+    this.#legging({ on: "hurry" });
+  };
+
+  /** What `getStats` says of the leg now, for a page that shows it. Null without a peer. */
+  async sample(): Promise<Sample | null> {
+    const peer = this.#peer;
+    return peer === null ? null : sampleOf(await peer.stats(), this.#ports.now());
+  }
+
+  // --- machines -----------------------------------------------------------------------------------------------------
+
+  #leading(event: LinkEvent): void {
+    const before = this.#link;
+    const step = linkStep(before, event, this.#ports.now(), this.#ports.random());
+    this.#link = step.state;
+    for (const action of step.actions) {
+      switch (action.do) {
+        case "open":
+          this.#open();
+          break;
+        case "hello": {
+          const { resume, lastSeq } = this.#kept.kept;
+          this.#send({
+            type: "hello",
+            token: this.#accessToken,
+            sessionId: this.sessionId,
+            ...(resume !== null ? { resume } : {}),
+            ...(lastSeq !== null ? { lastSeq } : {}),
+          });
+          break;
+        }
+        case "drop":
+          this.#socket?.close();
+          this.#socket = null;
+          break;
+        default:
+          never(action);
+      }
+    }
+    if (step.state === before) return;
+    this.#apply({ on: "link", link: step.state });
+    if (before.is === "up") this.#legging({ on: "linkDown" });
+    // Taken over or refused: the leg is not ours any more.
+    if (step.state.is === "closed") this.#legging({ on: "stop" });
+    this.#arm();
+  }
+
+  #legging(event: LegEvent): void {
+    const before = this.#leg;
+    const step = legStep(before, event, this.#ports.now(), this.#ports.random());
+    this.#leg = step.state;
+    this.#apply({ on: "leg", leg: step.state.leg });
+    for (const action of step.actions) {
+      switch (action.do) {
+        case "offer":
+          void this.#offer(action.how, action.id);
+          break;
+        case "suspectLink":
+          this.#leading({ on: "suspect" });
+          break;
+        case "close":
+          this.#closePeer();
+          break;
+        default:
+          never(action);
+      }
+    }
+    if (step.state.leg.is === "up") this.#watchStats();
+    this.#arm();
+  }
+
+  /** One timer for both machines, set anew whenever either has moved. */
+  #arm(): void {
+    this.#cancelDue?.();
+    this.#cancelDue = null;
+    const dues = [linkDue(this.#link), legDue(this.#leg)].filter((due) => due !== null);
+    if (dues.length === 0) return;
+    this.#cancelDue = this.#ports.timer(Math.max(0, Math.min(...dues) - this.#ports.now()), () => {
+      this.#leading({ on: "due" });
+      this.#legging({ on: "due" });
+    });
+  }
+
+  #apply(event: StateEvent): void {
+    const before = this.#state;
+    this.#state = stateStep(before, event);
+    if (this.#state === before) return;
+    this.#events.emit("state", this.#state);
+    const { phase } = this.#state;
+    if (phase.is === "ended" && before.phase.is !== "ended") {
+      this.#kept.forget();
+      this.#events.emit("ended", phase);
+      this.#shut();
+    } else if ((phase.is === "refused" || phase.is === "elsewhere") && before.phase.is !== phase.is) {
+      this.#shut();
+    }
+  }
+
+  #shut(): void {
+    this.#cancelNetwork?.();
+    this.#cancelNetwork = null;
+    this.#cancelStats?.();
+    this.#cancelStats = null;
+    this.#leading({ on: "leave" });
+    this.#legging({ on: "stop" });
+    this.#microphone.release();
+  }
+
+  // --- socket -------------------------------------------------------------------------------------------------------
+
+  #open(): void {
+    this.#socket?.close();
+    const socket: SocketPort = this.#ports.openSocket(this.#url, SUBPROTOCOL, {
+      opened: () => {
+        if (this.#socket === socket) this.#leading({ on: "opened" });
+      },
+      message: (text) => {
+        if (this.#socket === socket) this.#message(text);
+      },
+      closed: (code) => {
+        if (this.#socket !== socket) return;
+        this.#socket = null;
+        this.#leading({ on: "lost", code });
+      },
+    });
+    this.#socket = socket;
+  }
+
+  #message(text: string): void {
+    const received = parseServerFrame(text);
+    if (received === null) return;
+    this.#kept.saw(received.seq);
+    this.#frame(received.frame);
+  }
+
+  #frame(frame: ServerFrame): void {
+    switch (frame.type) {
+      case "welcome":
+        this.#iceServers = frame.iceServers;
+        this.#kept.renew(frame.resume);
+        this.#apply({ on: "frame", frame, now: this.#ports.now() });
+        this.#leading({ on: "welcomed" });
+        this.#welcomed(frame.resumed);
+        break;
+      case "answer":
+        void this.#answered(frame.sdp, frame.id);
+        break;
+      case "candidate":
+        void this.#peer?.addCandidate(frame.candidate);
+        break;
+      case "renegotiate":
+        this.#legging({ on: "renegotiate", iceRestart: frame.iceRestart });
+        break;
+      case "notice":
+        this.#apply({ on: "frame", frame, now: this.#ports.now() });
+        this.#events.emit("notice", { code: frame.code, text: frame.text });
+        break;
+      case "error":
+        this.#apply({ on: "frame", frame, now: this.#ports.now() });
+        if (!frame.fatal) this.#events.emit("problem", { code: frame.code, detail: frame.detail });
+        break;
+      case "state":
+      case "caption":
+      case "ended":
+      case "ack":
+        this.#apply({ on: "frame", frame, now: this.#ports.now() });
+        break;
+      default:
+        never(frame);
+    }
+  }
+
+  #welcomed(resumed: boolean): void {
+    if (this.#link.is !== "up") return;
+    this.#welcomes += 1;
+    // The first welcome of a load finds no leg of ours, whatever the relay still holds of an earlier load's.
+    this.#legging({ on: "linkUp", resumed: resumed && this.#welcomes > 1 });
+    if (this.#state.muted || this.#welcomes > 1) this.#send({ type: "mute", on: this.#state.muted });
+    for (const frame of this.#unsent.splice(0)) this.#sendOrKeep(frame);
+    // Only a talk that has begun has a past that this page has not seen.
+    const begun = resumed || this.#state.phase.is === "live" || this.#state.phase.is === "ending";
+    if (this.#historyAsked || !begun) return;
+    this.#historyAsked = true;
+    this.#history().then(
+      (captions) => this.#apply({ on: "history", captions }),
+      () => {
+        // Captions begin here, then; the record is the relay's and lacks nothing.
+      },
+    );
+  }
+
+  #send(frame: ClientFrame): boolean {
+    return this.#socket?.send(JSON.stringify(frame)) ?? false;
+  }
+
+  #sendOrKeep(frame: ClientFrame): void {
+    if (this.#link.is === "up" && this.#send(frame)) return;
+    this.#unsent.push(frame);
+  }
+
+  // --- leg ----------------------------------------------------------------------------------------------------------
+
+  async #offer(how: How, id: string): Promise<void> {
+    if (how === "fresh" || this.#peer === null) {
+      this.#closePeer();
+      this.#sample = null;
+      const peer: PeerPort = this.#ports.makePeer(
+        { iceServers: this.#iceServers, track: this.#microphone.track },
+        {
+          candidate: (candidate) => {
+            if (this.#peer === peer) this.#send({ type: "candidate", candidate });
+          },
+          connection: (state) => {
+            if (this.#peer === peer) this.#legging({ on: state });
+          },
+          audio: (stream) => {
+            if (this.#peer !== peer) return;
+            this.#audio = stream;
+            this.#events.emit("audio", stream);
+          },
+        },
+      );
+      this.#peer = peer;
+    }
+    const peer = this.#peer;
+    try {
+      await peer.offer(how === "restart", (sdp) => {
+        if (this.#peer === peer) this.#send({ type: "offer", sdp, id });
+      });
+    } catch {
+      if (this.#peer === peer) this.#legging({ on: "broken" });
+    }
+  }
+
+  async #answered(sdp: string, id: string): Promise<void> {
+    const peer = this.#peer;
+    const waiting = this.#leg.try;
+    if (peer === null || waiting.is !== "offered" || waiting.id !== id) return;
+    try {
+      // The machine first: the connection may come up before the promise is kept.
+      this.#legging({ on: "answered", id });
+      await peer.answer(sdp);
+    } catch {
+      if (this.#peer === peer) this.#legging({ on: "broken" });
+    }
+  }
+
+  #closePeer(): void {
+    this.#peer?.close();
+    this.#peer = null;
+    this.#audio = null;
+  }
+
+  #takeMicrophone(stream: MediaStream | null): void {
+    this.#microphone.watch(stream?.getAudioTracks()[0] ?? null);
+    this.#microphone.mute(this.#state.muted);
+  }
+
+  #watchStats(): void {
+    this.#cancelStats ??= this.#ports.timer(STATS_MS, () => {
+      this.#cancelStats = null;
+      void this.#tellStats();
+    });
+  }
+
+  async #tellStats(): Promise<void> {
+    const peer = this.#peer;
+    if (peer === null || this.#leg.leg.is === "ended") return;
+    try {
+      const after = sampleOf(await peer.stats(), this.#ports.now());
+      if (this.#peer === peer) {
+        const stats = digest(this.#sample, after);
+        this.#sample = after;
+        this.#apply({ on: "stats", stats });
+        this.#events.emit("stats", stats);
+        this.#send({ type: "stats", ...stats });
+      }
+    } catch {
+      // A peer that has just been closed has no figures.
+    }
+    if (this.#peer !== null) this.#watchStats();
+  }
+}
+
+/** `https://host` to `wss://host/ws?session=…`; null: the page's own origin. */
+export function socketUrl(relayUrl: string | null, sessionId: string): string {
+  const base = new URL(relayUrl ?? location.origin);
+  base.protocol = base.protocol === "https:" ? "wss:" : "ws:";
+  base.pathname = "/ws";
+  base.search = new URLSearchParams({ session: sessionId }).toString();
+  base.hash = "";
+  return base.toString();
+}
+
+function never(value: never): never {
+  throw new Error(`undecided: ${JSON.stringify(value)}`);
+}

@@ -1,0 +1,182 @@
+/**
+ * The socket's life, as a pure machine: when to open it, when to open it again, when to leave it closed.
+ *
+ * Is: states, events in, actions out. Isn't: a WebSocket (`interview.ts` carries the actions) or the media leg, which
+ * goes on without a socket (`leg.ts`).
+ * Law: every pair of state and event is decided; a takeover or a refusal never comes back by itself; every wait ends.
+ */
+
+import { BUSY_BACKOFF, SOCKET_BACKOFF, waitMs } from "./backoff.js";
+import { CLOSE } from "./wire.js";
+
+/** A socket that says nothing for this long while opening or greeting is given up, in ms. */
+export const OPEN_MS_MAX = 10_000;
+/** After this long without a socket the page stops trying by itself, in ms. */
+export const GIVE_UP_MS = 15 * 60_000;
+
+export type LinkClosed =
+  /** Another tab or device has the interview. */
+  | "superseded"
+  /** The access token is not good (any more). */
+  | "unauthorized"
+  /** No such session for this caller. */
+  | "notYours"
+  /** Tried for long, without success. */
+  | "gaveUp"
+  /** We left, or the interview is over. */
+  | "left";
+
+export type LinkState =
+  | { readonly is: "idle" }
+  | { readonly is: "opening"; readonly attempt: number; readonly lostAt: number | null; readonly deadline: number }
+  | { readonly is: "greeting"; readonly attempt: number; readonly lostAt: number | null; readonly deadline: number }
+  | { readonly is: "up"; readonly since: number }
+  | { readonly is: "waiting"; readonly attempt: number; readonly lostAt: number; readonly retryAt: number }
+  | { readonly is: "closed"; readonly reason: LinkClosed };
+
+export type LinkEvent =
+  | { readonly on: "connect" }
+  | { readonly on: "opened" }
+  | { readonly on: "welcomed" }
+  | { readonly on: "lost"; readonly code: number }
+  /** The deadline of `linkDue` has come. */
+  | { readonly on: "due" }
+  /** The socket looks open but does not answer. */
+  | { readonly on: "suspect" }
+  /** The browser says that there is a network again, or a person asks to try at once. */
+  | { readonly on: "hurry" }
+  | { readonly on: "leave" };
+
+export type LinkAction = { readonly do: "open" } | { readonly do: "hello" } | { readonly do: "drop" };
+
+export interface LinkStep {
+  readonly state: LinkState;
+  readonly actions: readonly LinkAction[];
+}
+
+export const LINK_START: LinkState = { is: "idle" };
+
+/** When to call again with `due`; null: nothing is timed. */
+export function linkDue(state: LinkState): number | null {
+  switch (state.is) {
+    case "opening":
+    case "greeting":
+      return state.deadline;
+    case "waiting":
+      return state.retryAt;
+    case "idle":
+    case "up":
+    case "closed":
+      return null;
+    default:
+      return never(state);
+  }
+}
+
+/** One thing happened. `now` in ms of any steady clock; `draw` in [0, 1) spreads the retries. */
+export function linkStep(state: LinkState, event: LinkEvent, now: number, draw: number): LinkStep {
+  switch (state.is) {
+    case "idle":
+      return event.on === "connect" ? open(1, null, now) : event.on === "leave" ? closed("left", []) : stay(state);
+
+    case "opening":
+    case "greeting":
+      switch (event.on) {
+        case "opened":
+          return state.is === "opening"
+            ? { state: { ...state, is: "greeting", deadline: now + OPEN_MS_MAX }, actions: [{ do: "hello" }] }
+            : stay(state);
+        case "welcomed":
+          return state.is === "greeting" ? { state: { is: "up", since: now }, actions: [] } : stay(state);
+        case "lost":
+          return lost(event.code, state.attempt, state.lostAt ?? now, now, draw, []);
+        case "due":
+          return now < state.deadline ? stay(state) : lost(0, state.attempt, state.lostAt ?? now, now, draw, [{ do: "drop" }]);
+        case "leave":
+          return closed("left", [{ do: "drop" }]);
+        case "connect":
+        case "suspect":
+        case "hurry":
+          return stay(state);
+        default:
+          return never(event);
+      }
+
+    case "up":
+      switch (event.on) {
+        case "lost":
+          return lost(event.code, 0, now, now, draw, []);
+        case "suspect":
+          // At once and without a wait: nothing has refused us yet.
+          return { state: { is: "opening", attempt: 1, lostAt: now, deadline: now + OPEN_MS_MAX }, actions: [{ do: "drop" }, { do: "open" }] };
+        case "leave":
+          return closed("left", [{ do: "drop" }]);
+        case "connect":
+        case "opened":
+        case "welcomed":
+        case "due":
+        case "hurry":
+          return stay(state);
+        default:
+          return never(event);
+      }
+
+    case "waiting":
+      switch (event.on) {
+        case "due":
+          return now < state.retryAt ? stay(state) : open(state.attempt, state.lostAt, now);
+        case "hurry":
+        case "connect":
+          return open(state.attempt, state.lostAt, now);
+        case "leave":
+          return closed("left", []);
+        case "opened":
+        case "welcomed":
+        case "lost":
+        case "suspect":
+          return stay(state);
+        default:
+          return never(event);
+      }
+
+    case "closed":
+      // Only a person's wish brings it back.
+      return event.on === "connect" ? open(1, null, now) : stay(state);
+
+    default:
+      return never(state);
+  }
+}
+
+function lost(code: number, attempt: number, lostAt: number, now: number, draw: number, actions: readonly LinkAction[]): LinkStep {
+  switch (code) {
+    case CLOSE.superseded:
+      return closed("superseded", actions);
+    case CLOSE.unauthorized:
+      return closed("unauthorized", actions);
+    case CLOSE.notYours:
+      return closed("notYours", actions);
+    default: {
+      if (now - lostAt >= GIVE_UP_MS) return closed("gaveUp", actions);
+      const next = attempt + 1;
+      const policy = code === CLOSE.tooMuch ? BUSY_BACKOFF : SOCKET_BACKOFF;
+      return { state: { is: "waiting", attempt: next, lostAt, retryAt: now + waitMs(policy, next, draw) }, actions };
+    }
+  }
+}
+
+function open(attempt: number, lostAt: number | null, now: number): LinkStep {
+  return { state: { is: "opening", attempt, lostAt, deadline: now + OPEN_MS_MAX }, actions: [{ do: "open" }] };
+}
+
+function closed(reason: LinkClosed, actions: readonly LinkAction[]): LinkStep {
+  return { state: { is: "closed", reason }, actions };
+}
+
+function stay(state: LinkState): LinkStep {
+  return { state, actions: [] };
+}
+
+function never(value: never): never {
+  throw new Error(`undecided: ${JSON.stringify(value)}`);
+}
