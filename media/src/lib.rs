@@ -12,6 +12,7 @@ mod event;
 mod handle;
 pub mod hold;
 pub mod nack;
+pub mod opus;
 pub mod rtcp;
 pub mod rtp;
 pub mod shard;
