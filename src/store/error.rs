@@ -131,7 +131,7 @@ impl From<sqlx::Error> for Error {
 
 fn of_database(error: &dyn sqlx::error::DatabaseError) -> Error {
     use sqlx::error::ErrorKind;
-    let code = error.code().map(|code| code.into_owned());
+    let code = error.code().map(std::borrow::Cow::into_owned);
     let kind = match error.kind() {
         ErrorKind::UniqueViolation => Kind::Unique,
         ErrorKind::ForeignKeyViolation => Kind::Reference,

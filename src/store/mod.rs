@@ -5,6 +5,8 @@
 //! does not exist. Writes are idempotent: said twice, stored once.
 
 mod column;
+#[cfg(test)]
+mod conformance;
 mod error;
 pub mod model;
 pub mod postgres;

@@ -9,7 +9,13 @@
 //! let url = server.database();          // owned by a plain login role, as in production
 //! ```
 
-#![allow(dead_code, clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test's helper")]
+#![allow(
+    dead_code,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test's helper"
+)]
 
 use std::fs::{self, OpenOptions};
 use std::net::{Ipv4Addr, TcpListener};
@@ -62,10 +68,17 @@ impl Server {
             folder,
         };
         server.give_folder_away();
-        server.must(
+        Self::must(
             server
                 .command("initdb")
-                .args(["--auth=trust", "--username=postgres", "--encoding=UTF8", "--locale=C", "--no-sync", "-D"])
+                .args([
+                    "--auth=trust",
+                    "--username=postgres",
+                    "--encoding=UTF8",
+                    "--locale=C",
+                    "--no-sync",
+                    "-D",
+                ])
                 .arg(server.data()),
         );
         server.restart();
@@ -92,9 +105,21 @@ impl Server {
 
     /// Runs statements as superuser, through `psql`; its output, unaligned and without headings.
     pub fn sql(&self, database: &str, statements: &str) -> String {
-        let output = self.must(
+        let output = Self::must(
             self.command("psql")
-                .args(["-X", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1", "-h", "127.0.0.1", "-U", "postgres", "-d"])
+                .args([
+                    "-X",
+                    "-q",
+                    "-A",
+                    "-t",
+                    "-v",
+                    "ON_ERROR_STOP=1",
+                    "-h",
+                    "127.0.0.1",
+                    "-U",
+                    "postgres",
+                    "-d",
+                ])
                 .args([database, "-p", &self.port.to_string(), "-c", statements]),
         );
         String::from_utf8(output.stdout).unwrap()
@@ -122,7 +147,10 @@ impl Server {
                 return;
             }
         }
-        panic!("postgres does not start: {}", fs::read_to_string(self.log()).unwrap_or_default());
+        panic!(
+            "postgres does not start: {}",
+            fs::read_to_string(self.log()).unwrap_or_default()
+        );
     }
 
     fn spawn(&self) -> Running {
@@ -133,7 +161,14 @@ impl Server {
             .arg(self.data())
             .args(["-h", "127.0.0.1", "-p", &self.port.to_string(), "-k"])
             .arg(self.folder.path())
-            .args(["-c", "fsync=off", "-c", "max_connections=100", "-c", "shared_buffers=32MB"])
+            .args([
+                "-c",
+                "fsync=off",
+                "-c",
+                "max_connections=100",
+                "-c",
+                "shared_buffers=32MB",
+            ])
             .stdin(Stdio::null())
             .stdout(log.try_clone().unwrap())
             .stderr(log);
@@ -146,7 +181,10 @@ impl Server {
             let _ = child.wait();
             let _ = gone_out.send(());
         });
-        Running { pid: pid_in.recv_timeout(Duration::from_secs(10)).unwrap(), gone: gone_in }
+        Running {
+            pid: pid_in.recv_timeout(Duration::from_secs(10)).unwrap(),
+            gone: gone_in,
+        }
     }
 
     /// Waits until it answers (true) or is gone (false).
@@ -166,15 +204,22 @@ impl Server {
                 return false;
             }
         }
-        panic!("postgres neither answers nor ends: {}", fs::read_to_string(self.log()).unwrap_or_default());
+        panic!(
+            "postgres neither answers nor ends: {}",
+            fs::read_to_string(self.log()).unwrap_or_default()
+        );
     }
 
     fn end_with(&self, signal: &str) {
         let mut running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
         let Some(server) = running.take() else { return };
-        let _ = Command::new("kill").args(["-s", signal, &server.pid.to_string()]).status();
+        let _ = Command::new("kill")
+            .args(["-s", signal, &server.pid.to_string()])
+            .status();
         if server.gone.recv_timeout(Duration::from_secs(20)).is_err() {
-            let _ = Command::new("kill").args(["-s", "KILL", &server.pid.to_string()]).status();
+            let _ = Command::new("kill")
+                .args(["-s", "KILL", &server.pid.to_string()])
+                .status();
         }
     }
 
@@ -184,9 +229,18 @@ impl Server {
         command.args(["--pdeathsig", "KILL"]);
         if is_root() {
             let owner = fs::metadata(self.folder.path()).unwrap();
-            command.args(["--reuid", &owner.uid().to_string(), "--regid", &owner.gid().to_string(), "--clear-groups"]);
+            command.args([
+                "--reuid",
+                &owner.uid().to_string(),
+                "--regid",
+                &owner.gid().to_string(),
+                "--clear-groups",
+            ]);
         }
-        command.arg("--").arg(binaries().join(program)).current_dir(self.folder.path());
+        command
+            .arg("--")
+            .arg(binaries().join(program))
+            .current_dir(self.folder.path());
         command
     }
 
@@ -194,15 +248,25 @@ impl Server {
     fn give_folder_away(&self) {
         if is_root() {
             let given = ["postgres", "nobody"].iter().any(|user| {
-                Command::new("chown").arg(user).arg(self.folder.path()).stderr(Stdio::null()).status().unwrap().success()
+                Command::new("chown")
+                    .arg(user)
+                    .arg(self.folder.path())
+                    .stderr(Stdio::null())
+                    .status()
+                    .unwrap()
+                    .success()
             });
             assert!(given, "neither user postgres nor nobody");
         }
     }
 
-    fn must(&self, command: &mut Command) -> Output {
+    fn must(command: &mut Command) -> Output {
         let output = command.output().unwrap();
-        assert!(output.status.success(), "{command:?}: {}", String::from_utf8_lossy(&output.stderr));
+        assert!(
+            output.status.success(),
+            "{command:?}: {}",
+            String::from_utf8_lossy(&output.stderr)
+        );
         output
     }
 
@@ -234,7 +298,10 @@ fn binaries() -> PathBuf {
         .filter(|version| Path::new(&format!("/usr/lib/postgresql/{version}/bin/postgres")).exists())
         .collect();
     versions.sort_unstable();
-    PathBuf::from(format!("/usr/lib/postgresql/{}/bin", versions.last().expect("a version of Postgres")))
+    PathBuf::from(format!(
+        "/usr/lib/postgresql/{}/bin",
+        versions.last().expect("a version of Postgres")
+    ))
 }
 
 /// A loopback port below the ephemeral ones, so that it is still free when the server comes back to it.

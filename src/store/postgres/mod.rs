@@ -9,6 +9,10 @@
 
 mod migrations;
 #[path = "../shared/mod.rs"]
+#[allow(
+    clippy::duplicate_mod,
+    reason = "one text, compiled against each driver, so that they cannot drift"
+)]
 mod shared;
 
 use super::{Error, Result, Scope};
@@ -27,7 +31,7 @@ const CONNECTIONS_MAX: u32 = 10;
 /// The server breaks a statement off after this; below the deadline of a call, so that the server's answer comes first.
 const STATEMENT_TIMEOUT_MS: u32 = 5_000;
 /// How long migrations may take, waiting for another process's included.
-const MIGRATE_TIMEOUT: Duration = Duration::from_secs(120);
+const MIGRATE_TIMEOUT: Duration = Duration::from_mins(2);
 
 /// The store in a Postgres database.
 #[derive(Debug)]
@@ -114,4 +118,24 @@ const PERSISTENT: bool = false;
 mod dialect {
     pub(super) const NO_TENANT_YET: &str = "SELECT vivavoce.no_tenant_yet() AS none_yet";
     pub(super) const INVITATION_BY_TOKEN: &str = "SELECT * FROM vivavoce.invitation_by_token($1)";
+}
+
+#[cfg(test)]
+#[path = "../../../tests/support/postgres.rs"]
+mod server;
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+    use super::server::Server;
+    use super::*;
+    use crate::store::conformance;
+    use std::sync::Arc;
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn keeps_the_contract() {
+        let server = Server::shared();
+        let url = server.database();
+        conformance::run(|| Arc::new(PostgresStore::open(&url).unwrap())).await;
+    }
 }

@@ -5,6 +5,10 @@
 
 mod migrations;
 #[path = "../shared/mod.rs"]
+#[allow(
+    clippy::duplicate_mod,
+    reason = "one text, compiled against each driver, so that they cannot drift"
+)]
 mod shared;
 
 use super::{Result, Scope, within};
@@ -109,8 +113,15 @@ mod dialect {
 mod tests {
     #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
     use super::*;
-    use crate::store::Error;
+    use crate::store::{Error, conformance};
     use std::sync::Arc;
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn keeps_the_contract() {
+        let folder = tempfile::tempdir().unwrap();
+        let url = format!("sqlite:{}/store.db", folder.path().display());
+        conformance::run(|| Arc::new(SqliteStore::open(&url).unwrap())).await;
+    }
 
     #[tokio::test]
     async fn a_memory_database_serves_too() {
