@@ -1,0 +1,53 @@
+//! Whether callers may be let in: after the migrations, before the stop.
+
+use std::sync::Arc;
+use tokio::sync::watch;
+
+/// Where the process stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Phase {
+    /// The database is not migrated yet.
+    Starting,
+    /// Callers are let in.
+    Ready,
+    /// The process is about to end.
+    Stopping,
+}
+
+/// Shared by the router and the tasks of the start and the stop. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Readiness(Arc<watch::Sender<Phase>>);
+
+impl Readiness {
+    pub(super) fn new() -> Self {
+        Self(Arc::new(watch::Sender::new(Phase::Starting)))
+    }
+
+    /// Whether callers are let in.
+    pub fn is_ready(&self) -> bool {
+        self.phase() == Phase::Ready
+    }
+
+    /// Where the process stands.
+    pub fn phase(&self) -> Phase {
+        *self.0.borrow()
+    }
+
+    /// Waits until callers are let in, or never will be (false).
+    pub async fn wait(&self) -> bool {
+        let mut phases = self.0.subscribe();
+        let end = phases.wait_for(|phase| *phase != Phase::Starting).await;
+        end.is_ok_and(|phase| *phase == Phase::Ready)
+    }
+
+    /// Moves on; a stop is for good.
+    pub(super) fn set(&self, phase: Phase) {
+        self.0.send_if_modified(|at| {
+            let moves = *at != Phase::Stopping && *at != phase;
+            if moves {
+                *at = phase;
+            }
+            moves
+        });
+    }
+}

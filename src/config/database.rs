@@ -1,0 +1,30 @@
+//! Where things are kept.
+
+use super::Error;
+use super::vars::{Vars, refuse};
+use secrecy::SecretString;
+use std::path::Path;
+
+/// The database.
+#[derive(Clone, Debug)]
+pub struct Database {
+    /// `DATABASE_URL`: `sqlite:PATH` or `postgres://…`. Secret, since it may hold a password.
+    pub url: SecretString,
+}
+
+impl Database {
+    pub(super) fn read(vars: &Vars<'_>, data_dir: &Path) -> Result<Self, Error> {
+        const NAME: &str = "DATABASE_URL";
+        let url = match vars.text(NAME) {
+            Some(url) => url.to_owned(),
+            None => format!("sqlite:{}", data_dir.join("vivavoce.db").display()),
+        };
+        let known = ["sqlite:", "postgres:", "postgresql:"]
+            .iter()
+            .any(|scheme| url.starts_with(scheme));
+        if !known {
+            return Err(refuse(NAME, "should begin with sqlite: or postgres:"));
+        }
+        Ok(Self { url: url.into() })
+    }
+}
