@@ -82,6 +82,7 @@ pub struct Running {
 
 /// Binds, starts and returns at once; [`Readiness::wait`] says when callers are let in.
 pub async fn start(config: Config) -> Result<Running, Error> {
+    install_crypto();
     let config = Arc::new(config);
     let http = bind("LISTEN_ADDR", config.http.listen).await?;
     let metrics = match config.http.metrics_addr {
@@ -133,6 +134,11 @@ impl Running {
         }
         tracing::info!("stopped");
     }
+}
+
+/// Names the cryptography of TLS, once for the process; a second time is no harm.
+pub fn install_crypto() {
+    _ = rustls::crypto::ring::default_provider().install_default();
 }
 
 async fn bind(variable: &'static str, address: SocketAddr) -> Result<TcpListener, Error> {

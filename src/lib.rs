@@ -5,6 +5,7 @@
 pub mod api;
 pub mod app;
 pub mod auth;
+pub mod cli;
 pub mod clock;
 pub mod config;
 pub mod ids;
@@ -12,4 +13,3 @@ pub mod metrics;
 pub mod realtime;
 pub mod session;
 pub mod store;
-pub mod vendors;

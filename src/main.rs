@@ -1,2 +1,7 @@
-//! Scaffold.
-fn main() {}
+//! The command line.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    vivavoce::cli::run()
+}

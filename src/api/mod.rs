@@ -79,3 +79,18 @@ fn shell(router: Router<App>, app: App) -> Router {
         .layer(from_fn_with_state(app.clone(), guard::observe))
         .with_state(app)
 }
+
+/// 32 random bytes of the operating system's, as 64 hex characters.
+pub(crate) fn random_hex() -> String {
+    use rand::TryRngCore as _;
+    use std::fmt::Write as _;
+    let mut bytes = [0_u8; 32];
+    // Without the system's randomness nothing here is safe; the thread's generator was seeded from it.
+    if rand::rngs::OsRng.try_fill_bytes(&mut bytes).is_err() {
+        bytes = rand::random();
+    }
+    bytes.iter().fold(String::with_capacity(64), |mut text, byte| {
+        _ = write!(text, "{byte:02x}");
+        text
+    })
+}

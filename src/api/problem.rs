@@ -212,6 +212,7 @@ impl From<store::Error> for Problem {
                 Self::new(Kind::Unavailable, "The database is away").retry_after(Duration::from_secs(2))
             }
             store::Error::Conflict(what) => Self::new(Kind::Conflict, what),
+            store::Error::Missing(_) => Self::not_found(),
             store::Error::Refused(_) | store::Error::Corrupt(_) | store::Error::Migration(_) => {
                 tracing::error!(%error, "a request failed in the store");
                 Self::new(Kind::Internal, "")

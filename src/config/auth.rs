@@ -3,6 +3,7 @@
 use super::Error;
 use super::vars::{Vars, refuse};
 use secrecy::SecretString;
+use std::collections::BTreeMap;
 
 /// A secret shorter than this can be guessed (RFC 7518, 3.2: as long as the hash, at least).
 pub const SECRET_BYTES_MIN: usize = 32;
@@ -15,6 +16,11 @@ pub struct Auth {
 }
 
 impl Auth {
+    /// These variables alone: for a command that needs no others.
+    pub fn from_vars(vars: &BTreeMap<String, String>) -> Result<Self, Error> {
+        Self::read(&Vars::new(vars))
+    }
+
     pub(super) fn read(vars: &Vars<'_>) -> Result<Self, Error> {
         const NAME: &str = "JWT_SECRET";
         let Some(text) = vars.text(NAME) else {

@@ -3,6 +3,7 @@
 use super::Error;
 use super::vars::{Vars, refuse};
 use secrecy::SecretString;
+use std::collections::BTreeMap;
 use std::path::Path;
 
 /// The database.
@@ -13,6 +14,13 @@ pub struct Database {
 }
 
 impl Database {
+    /// These variables alone: for a command that needs no others.
+    pub fn from_vars(vars: &BTreeMap<String, String>) -> Result<Self, Error> {
+        let vars = Vars::new(vars);
+        let data_dir = super::http::data_dir(&vars);
+        Self::read(&vars, &data_dir)
+    }
+
     pub(super) fn read(vars: &Vars<'_>, data_dir: &Path) -> Result<Self, Error> {
         const NAME: &str = "DATABASE_URL";
         let url = match vars.text(NAME) {

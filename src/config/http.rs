@@ -85,7 +85,7 @@ impl Http {
             )?,
             metrics_addr: metrics_addr(vars)?,
             metrics_token: metrics_token(vars)?,
-            data_dir: PathBuf::from(vars.text("DATA_DIR").unwrap_or("data")),
+            data_dir: data_dir(vars),
             open_calls_per_minute: vars.number("OPEN_CALLS_PER_MINUTE", 60, 1, 1_000_000)?,
             listen,
             fly_app,
@@ -101,6 +101,11 @@ impl Http {
     pub fn allows_origin(&self, origin: &str) -> bool {
         origin == self.own_origin().as_str() || self.allowed_origins.iter().any(|one| one.as_str() == origin)
     }
+}
+
+/// `DATA_DIR`.
+pub(super) fn data_dir(vars: &Vars<'_>) -> PathBuf {
+    PathBuf::from(vars.text("DATA_DIR").unwrap_or("data"))
 }
 
 fn public_app_url(vars: &Vars<'_>, listen: SocketAddr, fly_app: Option<&str>) -> Result<Url, Error> {

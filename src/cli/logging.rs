@@ -1,0 +1,25 @@
+//! The log: JSON or for people, to stderr. Spans carry session, leg and tenant.
+
+use crate::config::{Log, LogFormat};
+use std::io::{self, IsTerminal as _};
+use tracing_subscriber::EnvFilter;
+use tracing_subscriber::fmt::format::FmtSpan;
+
+/// Starts the log, once, and lets panics say where they were, not what they held.
+pub(super) fn init(log: &Log) {
+    let filter = EnvFilter::try_new(&log.filter).unwrap_or_else(|_| EnvFilter::new("info"));
+    let builder = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_span_events(FmtSpan::NONE)
+        .with_writer(io::stderr);
+    // A second start in one process (tests) keeps the first log.
+    _ = match log.format {
+        LogFormat::Json => builder.json().flatten_event(true).with_current_span(false).try_init(),
+        LogFormat::Human => builder.with_ansi(io::stderr().is_terminal()).try_init(),
+    };
+    std::panic::set_hook(Box::new(|panic| {
+        // The message may hold a caller's words or a secret: the place alone is told.
+        let place = panic.location().map(ToString::to_string).unwrap_or_default();
+        tracing::error!(place, "a panic: this is a fault of ours");
+    }));
+}

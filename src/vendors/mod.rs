@@ -1,1 +1,0 @@
-//! Thin clients of outside services, one file each.
