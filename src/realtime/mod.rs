@@ -1,1 +1,14 @@
-//! To be written by its owner.
+//! The AI side's meaning: what is asked of a realtime service, and what its events say.
+//!
+//! Is: one realtime protocol behind [`dialect::Dialect`], the session and instructions we give it ([`session`],
+//! [`instructions`]), the call itself ([`dial`], [`link`]), its events ([`event`]), the record made of them
+//! ([`transcript`]), and the two gates towards a browser ([`allow`] in, [`mirror`] out). Isn't: the interview's life
+//! (`session/`) or packets (`vivavoce_media`).
+//! **Law:** `event`, `transcript`, `session`, `instructions`, `allow`, `mirror` and `dialect` are pure: no clock, no socket.
+
+pub mod allow;
+pub mod event;
+pub mod instructions;
+pub mod mirror;
+pub mod session;
+pub mod transcript;
