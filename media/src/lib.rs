@@ -11,12 +11,14 @@ mod counters;
 mod event;
 mod handle;
 pub mod hold;
+mod leg;
 pub mod nack;
 pub mod opus;
 pub mod rtcp;
 pub mod rtp;
 pub mod shard;
 pub mod splice;
+mod srtp;
 pub mod udp;
 pub mod websocket;
 
