@@ -2,8 +2,6 @@
 //!
 //! **Law:** only ever added to (but for `calls`), by the shard's thread alone; so no update is contended.
 
-#![expect(dead_code, reason = "the driver counts; its body comes next")]
-
 use std::sync::atomic::{AtomicU64, Ordering};
 
 /// One counter, or gauge.
@@ -63,6 +61,8 @@ pub struct Counters {
     pub refused_sdp: Count,
     /// Datagrams that the socket would not take (its buffer full, or no route).
     pub dropped_send: Count,
+    /// Commands dropped since the shard's queue was full.
+    pub dropped_command: Count,
     /// Calls closed since their owner did not read their events.
     pub overruns: Count,
     /// Speech dropped since a hold was full, in ms, `[candidate, ai]`.

@@ -1,11 +1,17 @@
 //! The handle of a call: what its owner can ask of the shard's thread.
 //!
-//! Isn't: the call itself, which lives on that thread alone (`call`). Each method is one message; the `async` ones
-//! wait for its answer.
+//! Isn't: the call itself, which lives on that thread alone (`call`). Each method is one message on a bounded queue; the
+//! `async` ones wait for room and for the answer, the others never wait: where the queue is full (4096 messages that the
+//! thread has not taken) theirs is dropped and counted.
 
 use crate::call::Error;
-use crate::{CallStats, PcmIn, PcmOut};
+use crate::websocket::{self, Frame, Speech};
+use crate::{CallStats, Counters, PcmIn, PcmOut};
 use std::sync::Arc;
+use tokio::sync::{mpsc, oneshot};
+
+/// Packets of speech that may wait for a PCM transport to take them: 5 s.
+const SPEECH_QUEUE: usize = 256;
 
 /// How a call is set up.
 #[derive(Debug, Clone)]
@@ -18,89 +24,168 @@ pub struct CallConfig {
 
 impl Default for CallConfig {
     fn default() -> Self {
-        Self {
-            name: Arc::from("call"),
-            hold_ms_max: 30_000,
-        }
+        Self { name: Arc::from("call"), hold_ms_max: 30_000 }
+    }
+}
+
+/// What a handle asks of its shard.
+#[derive(Debug)]
+pub(crate) enum Command {
+    Open { config: CallConfig, call: std::sync::Weak<Inner>, id: u64, events: mpsc::Sender<crate::Event> },
+    Call { id: u64, action: Action },
+    Stop,
+}
+
+/// What is asked of a call.
+#[derive(Debug)]
+pub(crate) enum Action {
+    CandidateOffer(String, oneshot::Sender<Result<String, Error>>),
+    CandidateIce(String),
+    CandidateSend(String),
+    CandidateClose,
+    AiOffer(oneshot::Sender<Result<String, Error>>),
+    AiAnswer(String, oneshot::Sender<Result<(), Error>>),
+    AiSend(String),
+    AiClose,
+    AiPcm(mpsc::Sender<Speech>, oneshot::Sender<Result<u32, Error>>),
+    Play(u32, Frame),
+    Mute(bool),
+    Release(bool),
+    Stats(oneshot::Sender<Result<CallStats, Error>>),
+    Close,
+}
+
+/// What all clones of a handle share.
+pub(crate) struct Inner {
+    id: u64,
+    commands: mpsc::Sender<Command>,
+    counters: Arc<Counters>,
+}
+
+impl std::fmt::Debug for Inner {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Call").field("id", &self.id).finish_non_exhaustive()
+    }
+}
+
+impl Drop for Inner {
+    fn drop(&mut self) {
+        // Should the queue be full, the shard notices within a second that nobody holds the call.
+        let _ = self.commands.try_send(Command::Call { id: self.id, action: Action::Close });
     }
 }
 
 /// A call on a shard. Cheap to clone; the drop of the last clone closes the call.
 #[derive(Debug, Clone)]
 pub struct Call {
-    _inner: Arc<()>,
+    inner: Arc<Inner>,
 }
 
 impl Call {
+    pub(crate) fn new(id: u64, commands: mpsc::Sender<Command>, counters: Arc<Counters>) -> Self {
+        Self { inner: Arc::new(Inner { id, commands, counters }) }
+    }
+
+    pub(crate) fn downgrade(&self) -> std::sync::Weak<Inner> {
+        Arc::downgrade(&self.inner)
+    }
+
+    fn tell(&self, action: Action) {
+        if self.inner.commands.try_send(Command::Call { id: self.inner.id, action }).is_err() {
+            self.inner.counters.dropped_command.bump();
+        }
+    }
+
+    async fn ask<T>(
+        &self,
+        action: impl FnOnce(oneshot::Sender<Result<T, Error>>) -> Action,
+    ) -> Result<T, Error> {
+        let (reply, answer) = oneshot::channel();
+        let command = Command::Call { id: self.inner.id, action: action(reply) };
+        self.inner.commands.send(command).await.map_err(|_| Error::Closed)?;
+        answer.await.map_err(|_| Error::Closed)?
+    }
+
     /// Answers the candidate's offer, all candidates in the answer (no trickle from us).
     ///
     /// The same offer again gives the same answer. A new ufrag with the fingerprint of a leg that lives is an ICE
     /// restart on the same DTLS; anything else is a fresh leg, which replaces the old one once it is up. An offer that
     /// only sends is answered `recvonly`.
-    #[expect(clippy::unused_async, reason = "body to come")]
     pub async fn candidate_offer(&self, sdp: String) -> Result<String, Error> {
-        let _ = sdp;
-        Err(Error::Closed)
+        self.ask(|reply| Action::CandidateOffer(sdp, reply)).await
     }
 
     /// A trickled candidate of the browser's (the value of `a=candidate:`, with or without that prefix); `None` ends them.
     pub fn candidate_ice(&self, candidate: Option<String>) {
-        let _ = candidate;
+        // The end of candidates changes nothing: checks go on as long as there are pairs.
+        if let Some(candidate) = candidate.filter(|candidate| !candidate.is_empty()) {
+            self.tell(Action::CandidateIce(candidate));
+        }
     }
 
     /// Sends a text to every data channel that the candidate has opened.
     pub fn candidate_send(&self, text: String) {
-        let _ = text;
+        self.tell(Action::CandidateSend(text));
     }
 
     /// Closes the candidate leg; the call goes on.
-    pub fn candidate_close(&self) {}
+    pub fn candidate_close(&self) {
+        self.tell(Action::CandidateClose);
+    }
 
     /// Makes a new AI leg, on a socket of its own, and its offer: sendrecv Opus and the channel `oai-events`. Ends in
     /// CRLF: post it byte for byte. An AI leg before it goes on until this one is up.
-    #[expect(clippy::unused_async, reason = "body to come")]
     pub async fn ai_offer(&self) -> Result<String, Error> {
-        Err(Error::Closed)
+        self.ask(Action::AiOffer).await
     }
 
     /// The AI side's answer to the last [`Call::ai_offer`].
-    #[expect(clippy::unused_async, reason = "body to come")]
     pub async fn ai_answer(&self, sdp: String) -> Result<(), Error> {
-        let _ = sdp;
-        Err(Error::Closed)
+        self.ask(|reply| Action::AiAnswer(sdp, reply)).await
     }
 
     /// Sends a text on `oai-events`. Before the channel is open, up to 64 texts wait for it.
     pub fn ai_send(&self, text: String) {
-        let _ = text;
+        self.tell(Action::AiSend(text));
     }
 
     /// Closes the AI leg, or the PCM transport; the call goes on.
-    pub fn ai_close(&self) {}
+    pub fn ai_close(&self) {
+        self.tell(Action::AiClose);
+    }
 
-    /// The AI side as PCM in place of an AI leg: the WebSocket transport.
-    #[expect(clippy::unused_async, reason = "body to come")]
+    /// The AI side as PCM in place of an AI leg: the WebSocket transport. An AI leg before it is closed.
     pub async fn ai_pcm(&self) -> Result<(PcmIn, PcmOut), Error> {
-        Err(Error::Closed)
+        let (speech, heard) = mpsc::channel(SPEECH_QUEUE);
+        let generation = self.ask(|reply| Action::AiPcm(speech, reply)).await?;
+        // Not the handle itself: a transport does not keep its call open.
+        let (id, commands, counters) = (self.inner.id, self.inner.commands.clone(), self.inner.counters.clone());
+        websocket::bridge(heard, move |frame| {
+            if commands.try_send(Command::Call { id, action: Action::Play(generation, frame) }).is_err() {
+                counters.dropped_command.bump();
+            }
+        })
+        .map_err(|error| Error::Codec(error.to_string()))
     }
 
     /// The candidate's packets stop at the relay (`true`), or pass.
     pub fn mute(&self, on: bool) {
-        let _ = on;
+        self.tell(Action::Mute(on));
     }
 
     /// Whether the candidate's speech goes to the AI side. `true`: what is held goes first, then what comes; `false`: it
     /// is held. Until the first call of it, speech is released by itself once the AI leg is up.
     pub fn release_to_ai(&self, on: bool) {
-        let _ = on;
+        self.tell(Action::Release(on));
     }
 
     /// Both legs' figures at this moment.
-    #[expect(clippy::unused_async, reason = "body to come")]
     pub async fn stats(&self) -> Result<CallStats, Error> {
-        Err(Error::Closed)
+        self.ask(Action::Stats).await
     }
 
     /// Closes both legs and the call.
-    pub fn close(&self) {}
+    pub fn close(&self) {
+        self.tell(Action::Close);
+    }
 }

@@ -8,6 +8,7 @@
 
 pub mod call;
 mod counters;
+mod demux;
 mod event;
 mod handle;
 pub mod hold;

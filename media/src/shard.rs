@@ -1,9 +1,24 @@
-//! The driver: one thread, one public UDP port, its calls. The only file here that reads a clock or a socket.
+//! A shard: one thread, one public UDP port, its calls. Here: its handle, its start and its end.
+//!
+//! The thread's loop is `shard/driver.rs`.
 
-use crate::{Call, CallConfig, Counters, Event};
+mod driver;
+mod socket;
+
+use crate::handle::Command;
+use crate::{Call, CallConfig, Counters, Event, udp};
+use driver::Driver;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use tokio::sync::mpsc;
+
+/// Commands that may wait for the thread.
+const COMMANDS: usize = 4096;
+/// Events that may wait for a call's owner, and one more that says that it is over.
+const EVENTS: usize = 1024;
+/// Kernel buffer of the public port, each way, in bytes: some 4 s of 500 sessions.
+const PUBLIC_BUFFER: usize = 4 << 20;
 
 /// Where a shard listens and what it tells of itself.
 #[derive(Debug, Clone)]
@@ -36,15 +51,26 @@ pub enum Error {
 pub struct Shard {
     local: SocketAddr,
     counters: Arc<Counters>,
+    commands: mpsc::Sender<Command>,
+    ids: Arc<AtomicU64>,
 }
 
 impl Shard {
     /// Binds the port and starts the thread.
     pub fn start(config: ShardConfig) -> Result<Self, Error> {
-        Ok(Self {
-            local: config.bind,
-            counters: Arc::default(),
-        })
+        let socket = udp::bind(config.bind, PUBLIC_BUFFER)?;
+        let local = socket.local_addr()?;
+        let counters = Arc::new(Counters::default());
+        let (commands, asked) = mpsc::channel(COMMANDS);
+        let seed = driver::Seed::new(&config, local, counters.clone())?;
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        std::thread::Builder::new().name(format!("shard-{}", local.port())).spawn(move || {
+            let tasks = tokio::task::LocalSet::new();
+            if let Err(error) = runtime.block_on(tasks.run_until(Driver::run(seed, socket, asked))) {
+                tracing::error!(%error, "the shard's socket failed");
+            }
+        })?;
+        Ok(Self { local, counters, commands, ids: Arc::default() })
     }
 
     /// The bound address of the public port.
@@ -58,12 +84,24 @@ impl Shard {
     }
 
     /// Opens a call, without legs yet. Its events queue up to 1024; an owner who lets it overrun loses the call.
-    #[expect(clippy::unused_async, reason = "body to come")]
     pub async fn open(&self, config: CallConfig) -> Result<(Call, mpsc::Receiver<Event>), Error> {
-        let _ = config;
-        Err(Error::Ended)
+        let (events, told) = mpsc::channel(EVENTS + 1);
+        let id = self.ids.fetch_add(1, Ordering::Relaxed);
+        let call = Call::new(id, self.commands.clone(), self.counters.clone());
+        let command = Command::Open { config, call: call.downgrade(), id, events };
+        self.commands.send(command).await.map_err(|_| Error::Ended)?;
+        Ok((call, told))
     }
 
     /// Ends the thread and every call on it.
-    pub fn stop(&self) {}
+    pub fn stop(&self) {
+        let commands = self.commands.clone();
+        if let Err(mpsc::error::TrySendError::Full(command)) = commands.try_send(Command::Stop) {
+            // Rare enough for a thread of its own: the queue is full, and this must arrive.
+            std::thread::spawn(move || commands.blocking_send(command));
+        }
+    }
 }
+
+#[cfg(test)]
+mod tests;

@@ -121,6 +121,11 @@ impl Socket {
         write_one(self.io.as_raw_fd(), to, datagram).is_ok()
     }
 
+    /// Waits until the kernel takes more.
+    pub async fn writable(&self) -> io::Result<()> {
+        self.io.writable().await
+    }
+
     /// Sends all that waits in `outbox`, waiting for the kernel where it must. Cancel safe: what was not sent still waits.
     pub async fn drain<B: AsRef<[u8]>>(&self, outbox: &mut Outbox<B>) -> io::Result<()> {
         while !self.flush(outbox) {

@@ -123,9 +123,9 @@ pub(crate) struct Core {
 struct Pcm {
     generation: u32,
     speech: mpsc::Sender<Speech>,
+    /// Where its frames' numbers and times begin.
     seq: u16,
     timestamp: u32,
-    last: Option<Instant>,
 }
 
 impl Core {
@@ -289,7 +289,7 @@ impl Core {
     /// See [`crate::Call::ai_send`].
     pub(crate) fn ai_send(&mut self, now: Instant, text: &str) {
         let legs = &mut self.legs[Side::Ai as usize];
-        let current = legs.current.as_mut().filter(|placed| !placed.leg.peer().is_closed());
+        let current = legs.current.as_mut().filter(|placed| !placed.leg.peer_ref().is_closed());
         match current.or(legs.next.as_mut()) {
             Some(placed) => placed.leg.peer().send_text(now, text, true),
             None => self.setup.counters.dropped_message.bump(),
@@ -302,33 +302,23 @@ impl Core {
         self.close_side(now, Side::Ai);
         let generation = self.next_generation();
         let (seq, timestamp) = (rand::random(), rand::random());
-        self.pcm = Some(Pcm { generation, speech, seq, timestamp, last: None });
+        self.pcm = Some(Pcm { generation, speech, seq, timestamp });
         self.settle(now);
         generation
     }
 
     /// A frame of the AI's speech from the PCM transport of that generation.
     pub(crate) fn play(&mut self, now: Instant, generation: u32, frame: &Frame) {
-        let Some(pcm) = self.pcm.as_mut().filter(|pcm| pcm.generation == generation) else { return };
-        // Frames come at real time; after a pause the source's clock has gone on.
-        if let Some(last) = pcm.last {
-            let passed = (now.saturating_duration_since(last).as_micros() * 48 / 1000) as u32;
-            if passed > frame.samples * 3 {
-                pcm.timestamp = pcm.timestamp.wrapping_add(passed - frame.samples);
-            }
-        }
-        pcm.last = Some(now);
+        let Some(pcm) = self.pcm.as_ref().filter(|pcm| pcm.generation == generation) else { return };
         let header = Header {
             marker: false,
             pt: 111,
-            seq: pcm.seq,
-            ts: pcm.timestamp,
+            seq: pcm.seq.wrapping_add(frame.seq),
+            ts: pcm.timestamp.wrapping_add(frame.ts),
             ssrc: generation,
             payload_at: 12,
             payload_end: 12 + frame.payload.len(),
         };
-        pcm.seq = pcm.seq.wrapping_add(1);
-        pcm.timestamp = pcm.timestamp.wrapping_add(frame.samples);
         let mut packet = std::mem::take(&mut self.scratch);
         packet.clear();
         packet.extend_from_slice(&header.bytes());

@@ -1,0 +1,1 @@
+//! A shard over real sockets.
