@@ -62,7 +62,11 @@ impl Demux {
         if !known.addresses.contains(&address) {
             known.addresses.push_back(address);
         }
-        let oldest = if known.addresses.len() > ADDRESSES_MAX { known.addresses.pop_front() } else { None };
+        let oldest = if known.addresses.len() > ADDRESSES_MAX {
+            known.addresses.pop_front()
+        } else {
+            None
+        };
         self.addresses.insert(address, key);
         if let Some(oldest) = oldest {
             self.forget(key, oldest);
@@ -119,10 +123,18 @@ mod tests {
         let mut demux = Demux::default();
         demux.name(key(1), ["old"].into_iter());
         assert_eq!(demux.find(address(1), &asks("old")), Some(key(1)));
-        assert_eq!(demux.find(address(1), &[0x80; 40]), None, "media from an address that has not authenticated");
+        assert_eq!(
+            demux.find(address(1), &[0x80; 40]),
+            None,
+            "media from an address that has not authenticated"
+        );
         demux.accept(key(1), address(1));
         assert_eq!(demux.find(address(1), &[0x80; 40]), Some(key(1)));
-        assert_eq!(demux.find(address(1), &asks("nobody's")), None, "a ufrag decides, whoever asks");
+        assert_eq!(
+            demux.find(address(1), &asks("nobody's")),
+            None,
+            "a ufrag decides, whoever asks"
+        );
 
         demux.name(key(1), ["old", "new"].into_iter());
         for ufrag in ["old", "new"] {
@@ -135,7 +147,11 @@ mod tests {
         assert_eq!(demux.find(address(1), &[0x16; 40]), Some(key(2)));
         assert_eq!(demux.find(address(2), &asks("old")), None);
         demux.accept(key(1), address(9));
-        assert_eq!(demux.find(address(9), &[0x80; 40]), None, "a leg that is gone gets no address");
+        assert_eq!(
+            demux.find(address(9), &[0x80; 40]),
+            None,
+            "a leg that is gone gets no address"
+        );
     }
 
     #[test]

@@ -24,15 +24,26 @@ pub struct CallConfig {
 
 impl Default for CallConfig {
     fn default() -> Self {
-        Self { name: Arc::from("call"), hold_ms_max: 30_000 }
+        Self {
+            name: Arc::from("call"),
+            hold_ms_max: 30_000,
+        }
     }
 }
 
 /// What a handle asks of its shard.
 #[derive(Debug)]
 pub(crate) enum Command {
-    Open { config: CallConfig, call: std::sync::Weak<Inner>, id: u64, events: mpsc::Sender<crate::Event> },
-    Call { id: u64, action: Action },
+    Open {
+        config: CallConfig,
+        call: std::sync::Weak<Inner>,
+        id: u64,
+        events: mpsc::Sender<crate::Event>,
+    },
+    Call {
+        id: u64,
+        action: Action,
+    },
     Stop,
 }
 
@@ -71,7 +82,10 @@ impl std::fmt::Debug for Inner {
 impl Drop for Inner {
     fn drop(&mut self) {
         // Should the queue be full, the shard notices within a second that nobody holds the call.
-        let _ = self.commands.try_send(Command::Call { id: self.id, action: Action::Close });
+        let _ = self.commands.try_send(Command::Call {
+            id: self.id,
+            action: Action::Close,
+        });
     }
 }
 
@@ -83,7 +97,9 @@ pub struct Call {
 
 impl Call {
     pub(crate) fn new(id: u64, commands: mpsc::Sender<Command>, counters: Arc<Counters>) -> Self {
-        Self { inner: Arc::new(Inner { id, commands, counters }) }
+        Self {
+            inner: Arc::new(Inner { id, commands, counters }),
+        }
     }
 
     pub(crate) fn downgrade(&self) -> std::sync::Weak<Inner> {
@@ -91,17 +107,25 @@ impl Call {
     }
 
     fn tell(&self, action: Action) {
-        if self.inner.commands.try_send(Command::Call { id: self.inner.id, action }).is_err() {
+        if self
+            .inner
+            .commands
+            .try_send(Command::Call {
+                id: self.inner.id,
+                action,
+            })
+            .is_err()
+        {
             self.inner.counters.dropped_command.bump();
         }
     }
 
-    async fn ask<T>(
-        &self,
-        action: impl FnOnce(oneshot::Sender<Result<T, Error>>) -> Action,
-    ) -> Result<T, Error> {
+    async fn ask<T>(&self, action: impl FnOnce(oneshot::Sender<Result<T, Error>>) -> Action) -> Result<T, Error> {
         let (reply, answer) = oneshot::channel();
-        let command = Command::Call { id: self.inner.id, action: action(reply) };
+        let command = Command::Call {
+            id: self.inner.id,
+            action: action(reply),
+        };
         self.inner.commands.send(command).await.map_err(|_| Error::Closed)?;
         answer.await.map_err(|_| Error::Closed)?
     }
@@ -161,7 +185,13 @@ impl Call {
         // Not the handle itself: a transport does not keep its call open.
         let (id, commands, counters) = (self.inner.id, self.inner.commands.clone(), self.inner.counters.clone());
         websocket::bridge(heard, move |frame| {
-            if commands.try_send(Command::Call { id, action: Action::Play(generation, frame) }).is_err() {
+            if commands
+                .try_send(Command::Call {
+                    id,
+                    action: Action::Play(generation, frame),
+                })
+                .is_err()
+            {
                 counters.dropped_command.bump();
             }
         })

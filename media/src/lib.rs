@@ -20,6 +20,8 @@ pub mod rtp;
 pub mod shard;
 pub mod splice;
 mod srtp;
+#[cfg(test)]
+mod testing;
 pub mod udp;
 pub mod websocket;
 

@@ -6,6 +6,7 @@ mod driver;
 mod socket;
 
 use crate::handle::Command;
+use crate::leg::remedies::Remedies;
 use crate::{Call, CallConfig, Counters, Event, udp};
 use driver::Driver;
 use std::net::{IpAddr, SocketAddr};
@@ -58,19 +59,36 @@ pub struct Shard {
 impl Shard {
     /// Binds the port and starts the thread.
     pub fn start(config: ShardConfig) -> Result<Self, Error> {
+        Self::start_with(&config, Remedies::default())
+    }
+
+    fn start_with(config: &ShardConfig, remedies: Remedies) -> Result<Self, Error> {
         let socket = udp::bind(config.bind, PUBLIC_BUFFER)?;
         let local = socket.local_addr()?;
         let counters = Arc::new(Counters::default());
         let (commands, asked) = mpsc::channel(COMMANDS);
-        let seed = driver::Seed::new(&config, local, counters.clone())?;
+        let seed = driver::Seed::new(config, local, counters.clone(), remedies)?;
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-        std::thread::Builder::new().name(format!("shard-{}", local.port())).spawn(move || {
-            let tasks = tokio::task::LocalSet::new();
-            if let Err(error) = runtime.block_on(tasks.run_until(Driver::run(seed, socket, asked))) {
-                tracing::error!(%error, "the shard's socket failed");
-            }
-        })?;
-        Ok(Self { local, counters, commands, ids: Arc::default() })
+        std::thread::Builder::new()
+            .name(format!("shard-{}", local.port()))
+            .spawn(move || {
+                let tasks = tokio::task::LocalSet::new();
+                if let Err(error) = runtime.block_on(tasks.run_until(Driver::run(seed, socket, asked))) {
+                    tracing::error!(%error, "the shard's socket failed");
+                }
+            })?;
+        Ok(Self {
+            local,
+            counters,
+            commands,
+            ids: Arc::default(),
+        })
+    }
+
+    /// With some remedies off, to see their tests red.
+    #[cfg(test)]
+    pub(crate) fn start_ailing(config: &ShardConfig, remedies: Remedies) -> Self {
+        Self::start_with(config, remedies).expect("a shard on loopback")
     }
 
     /// The bound address of the public port.
@@ -88,7 +106,12 @@ impl Shard {
         let (events, told) = mpsc::channel(EVENTS + 1);
         let id = self.ids.fetch_add(1, Ordering::Relaxed);
         let call = Call::new(id, self.commands.clone(), self.counters.clone());
-        let command = Command::Open { config, call: call.downgrade(), id, events };
+        let command = Command::Open {
+            config,
+            call: call.downgrade(),
+            id,
+            events,
+        };
         self.commands.send(command).await.map_err(|_| Error::Ended)?;
         Ok((call, told))
     }

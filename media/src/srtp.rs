@@ -63,11 +63,22 @@ struct Keys {
 impl Keys {
     fn context(&self, replay: bool) -> Option<Context> {
         let (rtp, rtcp) = if replay {
-            (Some(srtp_replay_protection(REPLAY_WINDOW)), Some(srtcp_replay_protection(REPLAY_WINDOW)))
+            (
+                Some(srtp_replay_protection(REPLAY_WINDOW)),
+                Some(srtcp_replay_protection(REPLAY_WINDOW)),
+            )
         } else {
             (None, None)
         };
-        Context::new(&self.key, &self.salt, self.profile.upstream(), rtp, rtcp, self.crypto.crypto()).ok()
+        Context::new(
+            &self.key,
+            &self.salt,
+            self.profile.upstream(),
+            rtp,
+            rtcp,
+            self.crypto.crypto(),
+        )
+        .ok()
     }
 }
 
@@ -220,8 +231,14 @@ mod tests {
             for at in 0..sealed.len() {
                 let mut changed = sealed.to_vec();
                 changed[at] ^= 1;
-                assert!(server.unprotect_rtp(&changed).is_none(), "{profile:?}: byte {at} changed");
-                assert!(server.unprotect_rtp(&sealed[..at]).is_none(), "{profile:?}: cut at {at}");
+                assert!(
+                    server.unprotect_rtp(&changed).is_none(),
+                    "{profile:?}: byte {at} changed"
+                );
+                assert!(
+                    server.unprotect_rtp(&sealed[..at]).is_none(),
+                    "{profile:?}: cut at {at}"
+                );
             }
             assert_eq!(server.unprotect_rtp(&sealed).unwrap(), rtp(1, 10));
             assert!(server.unprotect_rtp(&sealed).is_none(), "{profile:?}: a repeat");
@@ -243,7 +260,10 @@ mod tests {
             assert!(server.unprotect_rtcp(&forged).is_none());
             assert!(server.unprotect_rtcp(&forged[..forged.len() - 6]).is_none());
             for at in 0..sealed.len() {
-                assert!(server.unprotect_rtcp(&sealed[..at]).is_none(), "{profile:?}: cut at {at}");
+                assert!(
+                    server.unprotect_rtcp(&sealed[..at]).is_none(),
+                    "{profile:?}: cut at {at}"
+                );
             }
             assert_eq!(&server.unprotect_rtcp(&sealed).unwrap()[..], &report);
             assert!(server.unprotect_rtcp(&sealed).is_none());
@@ -260,7 +280,10 @@ mod tests {
             junk.extend([0; 16]);
             assert!(server.unprotect_rtp(&junk).is_none());
         }
-        assert_eq!((server.inbound.rtp.len(), server.inbound.probes <= PROBES_MAX), (1, true));
+        assert_eq!(
+            (server.inbound.rtp.len(), server.inbound.probes <= PROBES_MAX),
+            (1, true)
+        );
         let next = client.protect_rtp(&rtp(1, 11)).unwrap();
         assert!(server.unprotect_rtp(&next).is_some());
     }

@@ -14,7 +14,12 @@ pub(super) struct Limit {
 
 impl Limit {
     pub(super) fn new(now: Instant, burst: u32, per_second: u32) -> Self {
-        Self { burst, per_second, tokens: u64::from(burst) * 1000, at: now }
+        Self {
+            burst,
+            per_second,
+            tokens: u64::from(burst) * 1000,
+            at: now,
+        }
     }
 
     /// Whether one more may pass.

@@ -90,7 +90,8 @@ pub(crate) struct NtpClock {
 impl NtpClock {
     fn at(&self, now: Instant) -> u64 {
         let passed = now.saturating_duration_since(self.at);
-        self.ntp.wrapping_add((passed.as_nanos() << 32).wrapping_div(1_000_000_000) as u64)
+        self.ntp
+            .wrapping_add((passed.as_nanos() << 32).wrapping_div(1_000_000_000) as u64)
     }
 }
 
@@ -130,7 +131,13 @@ struct Pcm {
 
 impl Core {
     /// A call without legs. `setup.ssrc` is not looked at: each side has its own.
-    pub(crate) fn new(now: Instant, clock: NtpClock, setup: Setup, advertise: Vec<SocketAddr>, hold_ms_max: u32) -> Self {
+    pub(crate) fn new(
+        now: Instant,
+        clock: NtpClock,
+        setup: Setup,
+        advertise: Vec<SocketAddr>,
+        hold_ms_max: u32,
+    ) -> Self {
         let hold_ms_max = hold_ms_max.clamp(20, 120_000);
         Self {
             setup,
@@ -154,7 +161,10 @@ impl Core {
     }
 
     fn setup_for(&self, side: Side) -> Setup {
-        Setup { ssrc: self.streams[side as usize].splice.ssrc(), ..self.setup.clone() }
+        Setup {
+            ssrc: self.streams[side as usize].splice.ssrc(),
+            ..self.setup.clone()
+        }
     }
 
     fn next_generation(&mut self) -> u32 {
@@ -184,7 +194,10 @@ impl Core {
                 return Ok(leg.answer().to_owned());
             }
         }
-        if let Some(Placed { leg: Leg::Candidate(leg), .. }) = &mut self.legs[Side::Candidate as usize].current
+        if let Some(Placed {
+            leg: Leg::Candidate(leg),
+            ..
+        }) = &mut self.legs[Side::Candidate as usize].current
             && leg.is_same_peer(offer)
             && leg.answer_again(now, offer).is_ok()
         {
@@ -201,7 +214,11 @@ impl Core {
     /// A leg that is to come up in place of what is there.
     fn place(&mut self, now: Instant, side: Side, leg: Leg) -> u32 {
         let generation = self.next_generation();
-        let placed = Placed { generation, leg, has_media: false };
+        let placed = Placed {
+            generation,
+            leg,
+            has_media: false,
+        };
         if let Some(superseded) = self.legs[side as usize].next.replace(placed) {
             self.discard(now, side, superseded);
         }
@@ -212,9 +229,16 @@ impl Core {
     fn discard(&mut self, now: Instant, side: Side, mut placed: Placed) {
         placed.leg.peer().close(now);
         for datagram in std::mem::take(&mut placed.leg.peer().sends) {
-            self.out.push(Send { side, generation: placed.generation, datagram });
+            self.out.push(Send {
+                side,
+                generation: placed.generation,
+                datagram,
+            });
         }
-        self.outputs.push_back(Output::Gone { side, generation: placed.generation });
+        self.outputs.push_back(Output::Gone {
+            side,
+            generation: placed.generation,
+        });
     }
 
     /// The candidate legs' local ufrags, for `demux`.
@@ -228,7 +252,10 @@ impl Core {
     pub(crate) fn candidate_ice(&mut self, now: Instant, candidate: &str) {
         let legs = &mut self.legs[Side::Candidate as usize];
         // The newest description is what a browser trickles for.
-        if let Some(Placed { leg: Leg::Candidate(leg), .. }) = legs.next.as_mut().or(legs.current.as_mut())
+        if let Some(Placed {
+            leg: Leg::Candidate(leg),
+            ..
+        }) = legs.next.as_mut().or(legs.current.as_mut())
             && (candidate.len() > 1024 || leg.trickle(now, candidate).is_err())
         {
             self.setup.counters.refused_sdp.bump();
@@ -255,14 +282,20 @@ impl Core {
         if side == Side::Ai
             && let Some(pcm) = self.pcm.take()
         {
-            self.outputs.push_back(Output::Gone { side, generation: pcm.generation });
+            self.outputs.push_back(Output::Gone {
+                side,
+                generation: pcm.generation,
+            });
         }
         self.settle(now);
     }
 
     /// See [`crate::Call::ai_offer`]; with the leg's generation, and the socket's address that it is made for.
     pub(crate) fn ai_offer(&mut self, now: Instant, local: SocketAddr) -> Result<(u32, String), Error> {
-        let setup = Setup { locals: vec![local], ..self.setup_for(Side::Ai) };
+        let setup = Setup {
+            locals: vec![local],
+            ..self.setup_for(Side::Ai)
+        };
         let leg = AiLeg::new(now, setup)?;
         let offer = leg.offer().to_owned();
         let generation = self.place(now, Side::Ai, Leg::Ai(leg));
@@ -289,7 +322,10 @@ impl Core {
     /// See [`crate::Call::ai_send`].
     pub(crate) fn ai_send(&mut self, now: Instant, text: &str) {
         let legs = &mut self.legs[Side::Ai as usize];
-        let current = legs.current.as_mut().filter(|placed| !placed.leg.peer_ref().is_closed());
+        let current = legs
+            .current
+            .as_mut()
+            .filter(|placed| !placed.leg.peer_ref().is_closed());
         match current.or(legs.next.as_mut()) {
             Some(placed) => placed.leg.peer().send_text(now, text, true),
             None => self.setup.counters.dropped_message.bump(),
@@ -302,14 +338,21 @@ impl Core {
         self.close_side(now, Side::Ai);
         let generation = self.next_generation();
         let (seq, timestamp) = (rand::random(), rand::random());
-        self.pcm = Some(Pcm { generation, speech, seq, timestamp });
+        self.pcm = Some(Pcm {
+            generation,
+            speech,
+            seq,
+            timestamp,
+        });
         self.settle(now);
         generation
     }
 
     /// A frame of the AI's speech from the PCM transport of that generation.
     pub(crate) fn play(&mut self, now: Instant, generation: u32, frame: &Frame) {
-        let Some(pcm) = self.pcm.as_ref().filter(|pcm| pcm.generation == generation) else { return };
+        let Some(pcm) = self.pcm.as_ref().filter(|pcm| pcm.generation == generation) else {
+            return;
+        };
         let header = Header {
             marker: false,
             pt: 111,
@@ -368,7 +411,9 @@ impl Core {
     fn media(&mut self, now: Instant, side: Side, generation: u32, media: Media) {
         match media {
             Media::Rtp(mut packet) => {
-                let agreed = self.legs[side as usize].get(generation).and_then(|placed| placed.leg.agreed());
+                let agreed = self.legs[side as usize]
+                    .get(generation)
+                    .and_then(|placed| placed.leg.agreed());
                 let header = Header::parse(&packet);
                 let (Some(header), Some(agreed)) = (header, agreed) else {
                     self.setup.counters.dropped_srtp.bump();
@@ -397,14 +442,26 @@ impl Core {
     fn rtcp(&mut self, now: Instant, side: Side, generation: u32, compound: &[u8]) {
         let ntp = self.clock.at(now);
         let Stream { reports, history, .. } = &mut self.streams[side as usize];
-        let Some(to) = self.legs[side as usize].get(generation).and_then(|placed| placed.leg.peer().dest()) else { return };
+        let Some(to) = self.legs[side as usize]
+            .get(generation)
+            .and_then(|placed| placed.leg.peer().dest())
+        else {
+            return;
+        };
         let (out, counters) = (&mut self.out, &self.setup.counters);
         reports.handle(ntp, compound, |asked| {
             if let (Asked::Again(seq), Some(history)) = (asked, history.as_mut())
                 && let Some(bytes) = history.again(now, seq)
             {
                 counters.rtp_repeated[side as usize].bump();
-                out.push(Send { side, generation, datagram: Transmit { to, bytes: bytes.into() } });
+                out.push(Send {
+                    side,
+                    generation,
+                    datagram: Transmit {
+                        to,
+                        bytes: bytes.into(),
+                    },
+                });
             }
         });
     }
@@ -426,20 +483,32 @@ impl Core {
             && let Some(pcm) = &self.pcm
         {
             let Some(header) = Header::parse(packet) else { return };
-            let Some(payload) = packet.get(header.payload_at..header.payload_end) else { return };
-            let speech = Speech { seq: header.seq, timestamp: header.ts, payload: Bytes::copy_from_slice(payload) };
+            let Some(payload) = packet.get(header.payload_at..header.payload_end) else {
+                return;
+            };
+            let speech = Speech {
+                seq: header.seq,
+                timestamp: header.ts,
+                payload: Bytes::copy_from_slice(payload),
+            };
             if pcm.speech.try_send(speech).is_err() {
                 self.setup.counters.speech_dropped_ms[Side::Candidate as usize].add(20);
             }
             return;
         }
-        let Some(placed) = &mut self.legs[to as usize].current else { return };
+        let Some(placed) = &mut self.legs[to as usize].current else {
+            return;
+        };
         if placed.leg.agreed().is_none_or(|agreed| !agreed.we_send) {
             return;
         }
         if let Some(datagram) = self.streams[to as usize].send(now, source, packet, placed.leg.peer()) {
             self.setup.counters.rtp_out[to as usize].bump();
-            self.out.push(Send { side: to, generation: placed.generation, datagram });
+            self.out.push(Send {
+                side: to,
+                generation: placed.generation,
+                datagram,
+            });
         }
     }
 
@@ -469,23 +538,36 @@ impl Core {
             let more = lost.saturating_sub(self.lost_before[side as usize]);
             self.lost_before[side as usize] += more;
             self.setup.counters.rtp_lost[side as usize].add(more);
-            let Some(placed) = &mut self.legs[side as usize].current else { continue };
+            let Some(placed) = &mut self.legs[side as usize].current else {
+                continue;
+            };
             if !placed.leg.peer().is_up() {
                 continue;
             }
             stream.reports.build(now, ntp, &mut self.compound);
             let generation = placed.generation;
             if let Some(datagram) = placed.leg.peer().protect_rtcp(&self.compound) {
-                self.out.push(Send { side, generation, datagram });
+                self.out.push(Send {
+                    side,
+                    generation,
+                    datagram,
+                });
             }
         }
     }
 
     /// When to call [`Core::tick`].
     pub(crate) fn poll_timeout(&self) -> Option<Instant> {
-        let legs = self.legs.iter().flat_map(|legs| legs.iter().filter_map(|placed| placed.leg.peer_ref().poll_timeout()));
+        let legs = self
+            .legs
+            .iter()
+            .flat_map(|legs| legs.iter().filter_map(|placed| placed.leg.peer_ref().poll_timeout()));
         let holds = self.streams.iter().filter_map(|stream| stream.hold.poll_timeout());
-        let reports = self.legs.iter().any(|legs| legs.current.is_some()).then_some(self.next_report);
+        let reports = self
+            .legs
+            .iter()
+            .any(|legs| legs.current.is_some())
+            .then_some(self.next_report);
         legs.chain(holds).chain(reports).min()
     }
 
@@ -523,10 +605,16 @@ impl Core {
 
     fn drain_peer(&mut self, now: Instant, side: Side, generation: u32) {
         loop {
-            let Some(placed) = self.legs[side as usize].get(generation) else { return };
+            let Some(placed) = self.legs[side as usize].get(generation) else {
+                return;
+            };
             let peer = placed.leg.peer();
             for datagram in peer.sends.drain(..) {
-                self.out.push(Send { side, generation, datagram });
+                self.out.push(Send {
+                    side,
+                    generation,
+                    datagram,
+                });
             }
             let Some(event) = peer.poll_event() else { return };
             self.peer_event(now, side, generation, event);
@@ -566,11 +654,13 @@ impl Core {
         }
         self.retune(side);
         self.tell(side, LegEvent::Up { took });
-        while let Some((from, bytes)) =
-            self.legs[side as usize].get(generation).and_then(|placed| placed.leg.peer().pop_early())
+        while let Some((from, bytes)) = self.legs[side as usize]
+            .get(generation)
+            .and_then(|placed| placed.leg.peer().pop_early())
         {
-            let media =
-                self.legs[side as usize].get(generation).and_then(|placed| placed.leg.peer().media(now, from, &bytes));
+            let media = self.legs[side as usize]
+                .get(generation)
+                .and_then(|placed| placed.leg.peer().media(now, from, &bytes));
             if let Some(media) = media {
                 self.media(now, side, generation, media);
             }
@@ -579,7 +669,13 @@ impl Core {
 
     /// The stream towards a side takes on what was agreed with its leg.
     fn retune(&mut self, side: Side) {
-        let Some(agreed) = self.legs[side as usize].current.as_ref().and_then(|placed| placed.leg.agreed()) else { return };
+        let Some(agreed) = self.legs[side as usize]
+            .current
+            .as_ref()
+            .and_then(|placed| placed.leg.agreed())
+        else {
+            return;
+        };
         let stream = &mut self.streams[side as usize];
         stream.splice.set_pt(agreed.payload_type);
         // Kept bytes were protected for the leg before.
@@ -588,7 +684,10 @@ impl Core {
 
     fn closed(&mut self, now: Instant, side: Side, generation: u32, cause: CloseCause) {
         let legs = &mut self.legs[side as usize];
-        let is_current = legs.current.as_ref().is_some_and(|placed| placed.generation == generation);
+        let is_current = legs
+            .current
+            .as_ref()
+            .is_some_and(|placed| placed.generation == generation);
         let place = if is_current { &mut legs.current } else { &mut legs.next };
         if let Some(placed) = place.take() {
             self.discard(now, side, placed);
@@ -613,9 +712,13 @@ impl Core {
         let leg = |side: Side| {
             let stream = &self.streams[side as usize];
             let stats = stream.reports.stats();
-            let current = self.legs[side as usize].current.as_ref().map(|placed| placed.leg.peer_ref());
+            let current = self.legs[side as usize]
+                .current
+                .as_ref()
+                .map(|placed| placed.leg.peer_ref());
             LegStats {
-                up: current.is_some_and(|peer| peer.is_up() && !peer.is_lost()) || (side == Side::Ai && self.pcm.is_some()),
+                up: current.is_some_and(|peer| peer.is_up() && !peer.is_lost())
+                    || (side == Side::Ai && self.pcm.is_some()),
                 packets_in: stats.packets_in,
                 packets_out: stats.packets_out,
                 octets_in: stats.octets_in,
@@ -624,7 +727,10 @@ impl Core {
                 lost_out: stats.lost_out,
                 repeated: stream.history.as_ref().map_or(0, |history| history.counts().again),
                 jitter_ms: stats.jitter_in.as_secs_f32() * 1000.0,
-                rtt_ms: stats.rtt.or_else(|| current.and_then(crate::leg::Peer::round_trip)).map(|rtt| rtt.as_secs_f32() * 1000.0),
+                rtt_ms: stats
+                    .rtt
+                    .or_else(|| current.and_then(crate::leg::Peer::round_trip))
+                    .map(|rtt| rtt.as_secs_f32() * 1000.0),
             }
         };
         // What waits for the AI is the candidate's speech.

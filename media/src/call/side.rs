@@ -2,9 +2,9 @@
 //!
 //! **Law:** a leg is replaced by one that is up, never by one that might come up (make before break).
 
+use crate::leg::Peer;
 use crate::leg::ai::AiLeg;
 use crate::leg::candidate::CandidateLeg;
-use crate::leg::Peer;
 
 /// Which side, as an index too.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

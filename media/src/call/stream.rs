@@ -42,7 +42,13 @@ impl Stream {
     }
 
     /// The next packet of this stream, made of a source's (in the clear), protected and addressed.
-    pub(super) fn send(&mut self, now: Instant, source: Source, packet: &mut [u8], peer: &mut Peer) -> Option<Transmit> {
+    pub(super) fn send(
+        &mut self,
+        now: Instant,
+        source: Source,
+        packet: &mut [u8],
+        peer: &mut Peer,
+    ) -> Option<Transmit> {
         if self.splice.selected() != Some(source) {
             self.splice.select(source);
         }

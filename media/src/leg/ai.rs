@@ -34,7 +34,11 @@ impl AiLeg {
         let offer = peer.offer(now)?;
         // Without candidates: a lite agent asks nothing, and learns us from our own checks.
         let offer = sdp::polish(&offer, Some(111), &[]);
-        Ok(Self { peer, audio: None, offer })
+        Ok(Self {
+            peer,
+            audio: None,
+            offer,
+        })
     }
 
     /// Ours. Ends in CRLF; to be posted byte for byte.

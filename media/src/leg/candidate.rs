@@ -32,7 +32,13 @@ impl CandidateLeg {
     pub(crate) fn new(now: Instant, setup: Setup, advertise: &[SocketAddr], offer: &str) -> Result<Self, Error> {
         let mut peer = Peer::new(now, setup, MANNER)?;
         let (answer, audio) = negotiate(now, &mut peer, advertise, offer)?;
-        Ok(Self { peer, audio, advertise: advertise.to_vec(), offer: offer.to_owned(), answer })
+        Ok(Self {
+            peer,
+            audio,
+            advertise: advertise.to_vec(),
+            offer: offer.to_owned(),
+            answer,
+        })
     }
 
     /// The answer to the offer that it stands on.

@@ -42,7 +42,13 @@ pub(crate) struct KeyTap {
 impl KeyTap {
     pub(crate) fn new(inner: Arc<dyn RTCCryptoProvider>) -> (Self, Tapped) {
         let tapped = Tapped::default();
-        (Self { inner, tapped: tapped.clone() }, tapped)
+        (
+            Self {
+                inner,
+                tapped: tapped.clone(),
+            },
+            tapped,
+        )
     }
 }
 
@@ -117,7 +123,10 @@ impl RTCCrypto for KeyTap {
 
     fn new_hmac(&self, algorithm: HmacAlgorithm, key: &[u8]) -> Result<Box<dyn Mac>, CryptoError> {
         let inner = self.inner.crypto().new_hmac(algorithm, key)?;
-        Ok(Box::new(TapMac { inner, tapped: self.tapped.clone() }))
+        Ok(Box::new(TapMac {
+            inner,
+            tapped: self.tapped.clone(),
+        }))
     }
 
     fn new_stream_cipher(
@@ -155,6 +164,8 @@ impl RTCCrypto for KeyTap {
         message: &[u8],
         signature: &[u8],
     ) -> Result<(), CryptoError> {
-        self.inner.crypto().verify_signature(scheme, public_key, message, signature)
+        self.inner
+            .crypto()
+            .verify_signature(scheme, public_key, message, signature)
     }
 }

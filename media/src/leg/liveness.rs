@@ -11,7 +11,10 @@ pub(crate) struct Liveness {
 
 impl Liveness {
     pub(crate) fn new(now: Instant) -> Self {
-        Self { heard: now, is_lost: false }
+        Self {
+            heard: now,
+            is_lost: false,
+        }
     }
 
     /// Something authentic has come. True if the leg had been lost.

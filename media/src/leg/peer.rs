@@ -23,9 +23,9 @@ use rtc::dtls::extension::extension_use_srtp::SrtpProtectionProfile;
 use rtc::interceptor::Registry;
 use rtc::media_stream::MediaStreamTrack;
 use rtc::peer_connection::certificate::RTCCertificate;
+use rtc::peer_connection::configuration::RTCConfigurationBuilder;
 use rtc::peer_connection::configuration::media_engine::{MIME_TYPE_OPUS, MediaEngine};
 use rtc::peer_connection::configuration::setting_engine::{SctpMaxMessageSize, SettingEngineBuilder};
-use rtc::peer_connection::configuration::RTCConfigurationBuilder;
 use rtc::peer_connection::event::{RTCDataChannelEvent, RTCPeerConnectionEvent};
 use rtc::peer_connection::message::RTCMessage;
 use rtc::peer_connection::sdp::RTCSessionDescription;
@@ -105,13 +105,25 @@ pub(crate) struct Transmit {
 pub(crate) enum PeerEvent {
     /// This address has authenticated: its datagrams are this leg's.
     Accepted(SocketAddr),
-    Up { took: Duration },
-    ChannelOpen { label: String },
-    ChannelClosed { label: String },
-    Message { text: String },
-    Lost { cause: LossCause },
+    Up {
+        took: Duration,
+    },
+    ChannelOpen {
+        label: String,
+    },
+    ChannelClosed {
+        label: String,
+    },
+    Message {
+        text: String,
+    },
+    Lost {
+        cause: LossCause,
+    },
     Back,
-    Closed { cause: CloseCause },
+    Closed {
+        cause: CloseCause,
+    },
 }
 
 /// A packet in the clear.
@@ -130,7 +142,10 @@ struct Credentials {
 impl Credentials {
     fn of(sdp: &str) -> Option<Self> {
         let (ufrag, password) = (sdp::attribute(sdp, "ice-ufrag")?, sdp::attribute(sdp, "ice-pwd")?);
-        Some(Self { ufrag: ufrag.to_owned(), password: password.to_owned() })
+        Some(Self {
+            ufrag: ufrag.to_owned(),
+            password: password.to_owned(),
+        })
     }
 }
 
@@ -182,7 +197,11 @@ impl Peer {
         let mut media = MediaEngine::default();
         media
             .register_codec(
-                RTCRtpCodecParameters { rtp_codec: opus(), payload_type: 111, ..Default::default() },
+                RTCRtpCodecParameters {
+                    rtp_codec: opus(),
+                    payload_type: 111,
+                    ..Default::default()
+                },
                 RtpCodecKind::Audio,
             )
             .map_err(refused)?;
@@ -192,7 +211,11 @@ impl Peer {
             (Some(Duration::from_secs(5)), Some(Duration::from_secs(25)))
         };
         // The agent's own keepalives, where ours do not take their place.
-        let keepalive = if setup.remedies.keepalive { Duration::ZERO } else { Duration::from_secs(2) };
+        let keepalive = if setup.remedies.keepalive {
+            Duration::ZERO
+        } else {
+            Duration::from_secs(2)
+        };
         let settings = SettingEngineBuilder::new()
             .with_crypto_provider(Arc::new(tap))
             .with_srtp_protection_profiles(vec![
@@ -207,7 +230,9 @@ impl Peer {
             .build();
         let mut pc = RTCPeerConnectionBuilder::new()
             .with_configuration(
-                RTCConfigurationBuilder::new().with_certificates(vec![setup.certificate.clone()]).build(),
+                RTCConfigurationBuilder::new()
+                    .with_certificates(vec![setup.certificate.clone()])
+                    .build(),
             )
             .with_setting_engine(settings)
             .with_media_engine(media)
@@ -221,7 +246,10 @@ impl Peer {
             stream,
             RtpCodecKind::Audio,
             vec![RTCRtpEncodingParameters {
-                rtp_coding_parameters: RTCRtpCodingParameters { ssrc: Some(setup.ssrc), ..Default::default() },
+                rtp_coding_parameters: RTCRtpCodingParameters {
+                    ssrc: Some(setup.ssrc),
+                    ..Default::default()
+                },
                 codec: opus(),
                 ..Default::default()
             }],
@@ -313,7 +341,11 @@ impl Peer {
     }
 
     fn local_sdp(&mut self) -> Result<String, Error> {
-        let sdp = self.pc.local_description().ok_or(Error::Sdp("no local description"))?.sdp;
+        let sdp = self
+            .pc
+            .local_description()
+            .ok_or(Error::Sdp("no local description"))?
+            .sdp;
         let ours = Credentials::of(&sdp).ok_or(Error::Sdp("no ICE credentials"))?;
         if self.ours.last().is_none_or(|newest| newest.ufrag != ours.ufrag) {
             self.ours.push(ours);
@@ -335,7 +367,10 @@ impl Peer {
 
     /// A trickled candidate (admitted).
     pub(crate) fn add_remote_candidate(&mut self, now: Instant, candidate: String) -> Result<(), Error> {
-        let candidate = RTCIceCandidateInit { candidate, ..Default::default() };
+        let candidate = RTCIceCandidateInit {
+            candidate,
+            ..Default::default()
+        };
         self.pc.add_remote_candidate(candidate).map_err(refused)?;
         self.drain(now);
         Ok(())
@@ -365,7 +400,9 @@ impl Peer {
     /// A check of the far end's. False if it is to be dropped.
     fn check_asked(&mut self, now: Instant, from: SocketAddr, binding: &Binding<'_>, bytes: &[u8]) -> bool {
         let asked = binding.asked_ufrag();
-        let Some(which) = self.ours.iter().position(|ours| Some(ours.ufrag.as_bytes()) == asked) else { return false };
+        let Some(which) = self.ours.iter().position(|ours| Some(ours.ufrag.as_bytes()) == asked) else {
+            return false;
+        };
         if !binding.is_authentic(&self.ours[which].password, self.setup.crypto.crypto()) {
             return false;
         }
@@ -374,7 +411,10 @@ impl Peer {
         if which + 1 < self.ours.len() {
             // Of the session before the restart: answered here, so that the browser keeps it until the new one stands.
             let answer = stun::success(binding, from, &self.ours[which].password, self.setup.crypto.crypto());
-            self.sends.extend(answer.map(|bytes| Transmit { to: from, bytes: BytesMut::from(&bytes[..]) }));
+            self.sends.extend(answer.map(|bytes| Transmit {
+                to: from,
+                bytes: BytesMut::from(&bytes[..]),
+            }));
             return true;
         }
         if !self.shown.contains(&from) {
@@ -386,7 +426,9 @@ impl Peer {
         let base = self.sends.len();
         self.read(now, from, bytes);
         if binding.use_candidate {
-            let was_answered = self.sends[base..].iter().any(|send| is_success(&send.bytes, &binding.transaction));
+            let was_answered = self.sends[base..]
+                .iter()
+                .any(|send| is_success(&send.bytes, &binding.transaction));
             if self.setup.remedies.use_candidate {
                 self.use_candidate.asked(from, bytes, was_answered);
             }
@@ -399,7 +441,10 @@ impl Peer {
     fn check_answered(&mut self, now: Instant, from: SocketAddr, binding: &Binding<'_>, bytes: &[u8]) -> bool {
         let Some(theirs) = &self.theirs else { return false };
         let is_consent = self.keepalive.knows(&binding.transaction);
-        let asked = self.asked.iter().position(|(transaction, _)| *transaction == binding.transaction);
+        let asked = self
+            .asked
+            .iter()
+            .position(|(transaction, _)| *transaction == binding.transaction);
         if (!is_consent && asked.is_none()) || !binding.is_authentic(&theirs.password, self.setup.crypto.crypto()) {
             return false;
         }
@@ -411,7 +456,10 @@ impl Peer {
             }
             return true;
         }
-        if asked.and_then(|at| self.asked.remove(at)).is_some_and(|(_, to)| to == from) {
+        if asked
+            .and_then(|at| self.asked.remove(at))
+            .is_some_and(|(_, to)| to == from)
+        {
             self.accept_address(from);
             self.follow.prove(from);
         }
@@ -457,15 +505,23 @@ impl Peer {
         self.read(now, from, bytes);
         if self.setup.remedies.dtls_flight
             && dtls_flight::is_handshake(bytes)
-            && !self.sends[base..].iter().any(|send| dtls_flight::is_handshake(&send.bytes))
+            && !self.sends[base..]
+                .iter()
+                .any(|send| dtls_flight::is_handshake(&send.bytes))
             && let Some(to) = self.dest
         {
             for datagram in self.flight.repeat_asked(now) {
                 self.setup.counters.remedy_dtls_flight.bump();
-                self.sends.push(Transmit { to, bytes: datagram.clone() });
+                self.sends.push(Transmit {
+                    to,
+                    bytes: datagram.clone(),
+                });
             }
         }
-        let state = self.pc.rtp_sender(self.sender).and_then(|sender| sender.transport().map(|dtls| dtls.state()));
+        let state = self
+            .pc
+            .rtp_sender(self.sender)
+            .and_then(|sender| sender.transport().map(|dtls| dtls.state()));
         match state {
             Some(RTCDtlsTransportState::Closed) => self.end(CloseCause::Peer),
             Some(RTCDtlsTransportState::Failed) => self.end(CloseCause::Failed),
@@ -475,14 +531,20 @@ impl Peer {
 
     /// Shows the core a datagram.
     fn read(&mut self, now: Instant, from: SocketAddr, bytes: &[u8]) {
-        let Some(local) = self.setup.locals.iter().find(|local| local.is_ipv4() == from.is_ipv4()) else { return };
+        let Some(local) = self.setup.locals.iter().find(|local| local.is_ipv4() == from.is_ipv4()) else {
+            return;
+        };
         let transport = TransportContext {
             local_addr: *local,
             peer_addr: from,
             ecn: None,
             transport_protocol: TransportProtocol::UDP,
         };
-        let _ = self.pc.handle_read(TaggedBytesMut { now, transport, message: BytesMut::from(bytes) });
+        let _ = self.pc.handle_read(TaggedBytesMut {
+            now,
+            transport,
+            message: BytesMut::from(bytes),
+        });
         self.drain(now);
     }
 
@@ -576,9 +638,12 @@ impl Peer {
             return;
         }
         for index in 0..self.channels.len() {
-            let sent = self.pc.data_channel(self.channels[index].id).is_some_and(|mut channel| {
-                channel.outstanding_bytes() <= OUTSTANDING_MAX && channel.send_text(now, text).is_ok()
-            });
+            let sent = self
+                .pc
+                .data_channel(self.channels[index].id)
+                .is_some_and(|mut channel| {
+                    channel.outstanding_bytes() <= OUTSTANDING_MAX && channel.send_text(now, text).is_ok()
+                });
             if !sent {
                 self.setup.counters.dropped_message.bump();
             }
@@ -595,7 +660,10 @@ impl Peer {
         if let Some(to) = self.dest {
             for datagram in self.flight.repeat_due(now) {
                 self.setup.counters.remedy_dtls_flight.bump();
-                self.sends.push(Transmit { to, bytes: datagram.clone() });
+                self.sends.push(Transmit {
+                    to,
+                    bytes: datagram.clone(),
+                });
             }
         }
         if self.pc.poll_timeout().is_some_and(|due| due <= now) {
@@ -603,7 +671,9 @@ impl Peer {
         }
         self.consent(now);
         if self.is_up() && self.liveness.check(now, self.silence_max()) {
-            self.events.push_back(PeerEvent::Lost { cause: LossCause::Silent });
+            self.events.push_back(PeerEvent::Lost {
+                cause: LossCause::Silent,
+            });
         }
         if self.srtp.is_none() && now.saturating_duration_since(self.began) >= CONNECT_MAX {
             self.end(CloseCause::Failed);
@@ -612,12 +682,18 @@ impl Peer {
     }
 
     fn silence_max(&self) -> Duration {
-        if self.keepalive.is_answered() { self.manner.silence_max } else { self.manner.silence_max_unanswered }
+        if self.keepalive.is_answered() {
+            self.manner.silence_max
+        } else {
+            self.manner.silence_max_unanswered
+        }
     }
 
     /// A consent check, if one is due.
     fn consent(&mut self, now: Instant) {
-        let (Some(to), Some(theirs), Some(ours)) = (self.dest, &self.theirs, self.ours.last()) else { return };
+        let (Some(to), Some(theirs), Some(ours)) = (self.dest, &self.theirs, self.ours.last()) else {
+            return;
+        };
         let transaction: TransactionId = rand::random();
         if !self.setup.remedies.keepalive || !self.keepalive.is_due(now, to, transaction) {
             return;
@@ -632,7 +708,10 @@ impl Peer {
             use_candidate: self.manner.controlling,
         };
         let request = stun::request(&ask, self.setup.crypto.crypto());
-        self.sends.extend(request.map(|bytes| Transmit { to, bytes: BytesMut::from(&bytes[..]) }));
+        self.sends.extend(request.map(|bytes| Transmit {
+            to,
+            bytes: BytesMut::from(&bytes[..]),
+        }));
     }
 
     /// When to call [`Peer::tick`].
@@ -715,13 +794,26 @@ impl Peer {
                 self.flight.complete();
             }
         }
-        let live = self.is_up().then(|| self.liveness.poll_timeout(self.silence_max())).flatten();
+        let live = self
+            .is_up()
+            .then(|| self.liveness.poll_timeout(self.silence_max()))
+            .flatten();
         let give_up = self.srtp.is_none().then_some(self.began + CONNECT_MAX);
-        let consent = if self.setup.remedies.keepalive { self.keepalive.poll_timeout() } else { None };
-        self.next = [self.pc.poll_timeout(), self.flight.poll_timeout(), consent, live, give_up]
-            .into_iter()
-            .flatten()
-            .min();
+        let consent = if self.setup.remedies.keepalive {
+            self.keepalive.poll_timeout()
+        } else {
+            None
+        };
+        self.next = [
+            self.pc.poll_timeout(),
+            self.flight.poll_timeout(),
+            consent,
+            live,
+            give_up,
+        ]
+        .into_iter()
+        .flatten()
+        .min();
         if self.is_ice_connected && !self.early_dtls.is_empty() {
             for (from, bytes) in std::mem::take(&mut self.early_dtls) {
                 self.dtls(now, from, &bytes);
@@ -795,7 +887,9 @@ impl Peer {
         }
         let Some(material) = self.tapped.take() else { return };
         let report = self.pc.get_stats(now, StatsSelector::None);
-        let profile = report.transport().and_then(|transport| Profile::from_name(&transport.srtp_cipher));
+        let profile = report
+            .transport()
+            .and_then(|transport| Profile::from_name(&transport.srtp_cipher));
         self.srtp = profile.and_then(|profile| Srtp::new(&material, profile, self.is_client, &self.setup.crypto));
         if self.srtp.is_some() {
             self.hear(now);
@@ -807,12 +901,17 @@ impl Peer {
     }
 
     fn channel_open(&mut self, now: Instant, id: usize) {
-        let Some(label) = self.pc.data_channel(id).map(|channel| channel.label().to_owned()) else { return };
+        let Some(label) = self.pc.data_channel(id).map(|channel| channel.label().to_owned()) else {
+            return;
+        };
         if self.channels.len() >= CHANNELS_MAX || self.channels.iter().any(|channel| channel.id == id) {
             return;
         }
         self.hear(now);
-        self.channels.push(Channel { id, label: label.clone() });
+        self.channels.push(Channel {
+            id,
+            label: label.clone(),
+        });
         self.events.push_back(PeerEvent::ChannelOpen { label });
         while let Some(text) = self.waiting.pop_front() {
             if let Some(mut channel) = self.pc.data_channel(id) {
@@ -836,7 +935,10 @@ fn opus() -> RTCRtpCodec {
         clock_rate: 48_000,
         channels: 2,
         sdp_fmtp_line: sdp::opus_fmtp().to_owned(),
-        rtcp_feedback: vec![RTCPFeedback { typ: "nack".into(), parameter: String::new() }],
+        rtcp_feedback: vec![RTCPFeedback {
+            typ: "nack".into(),
+            parameter: String::new(),
+        }],
     }
 }
 
@@ -848,6 +950,9 @@ fn is_success(bytes: &[u8], transaction: &TransactionId) -> bool {
 #[expect(clippy::needless_pass_by_value, reason = "for map_err")]
 fn refused(error: rtc::shared::error::Error) -> Error {
     let text = error.to_string();
-    let kind: String = text.chars().take_while(|char| char.is_ascii_alphanumeric() || " _-.,'".contains(*char)).collect();
+    let kind: String = text
+        .chars()
+        .take_while(|char| char.is_ascii_alphanumeric() || " _-.,'".contains(*char))
+        .collect();
     Error::Peer(kind.chars().take(120).collect())
 }

@@ -22,7 +22,9 @@ pub(crate) fn opus_fmtp() -> &'static str {
 
 /// The first value of `a=name:` anywhere.
 pub(crate) fn attribute<'a>(sdp: &'a str, name: &str) -> Option<&'a str> {
-    sdp.lines().find_map(|line| line.strip_prefix("a=")?.strip_prefix(name)?.strip_prefix(':')).map(str::trim)
+    sdp.lines()
+        .find_map(|line| line.strip_prefix("a=")?.strip_prefix(name)?.strip_prefix(':'))
+        .map(str::trim)
 }
 
 /// The DTLS fingerprint, for telling a restart from a fresh peer.
@@ -45,7 +47,10 @@ pub(crate) struct Audio {
 
 /// The first audio section of an answer that is not refused and names Opus.
 pub(crate) fn audio(sdp: &str) -> Option<Audio> {
-    let session_direction = sdp.lines().take_while(|line| !line.starts_with("m=")).find_map(direction);
+    let session_direction = sdp
+        .lines()
+        .take_while(|line| !line.starts_with("m="))
+        .find_map(direction);
     sections(sdp).into_iter().find_map(|section| {
         let media = section.first()?.strip_prefix("m=audio ")?;
         if media.split(' ').next()? == "0" {
@@ -57,12 +62,20 @@ pub(crate) fn audio(sdp: &str) -> Option<Audio> {
             let is_listed = media.split(' ').skip(2).any(|listed| listed == payload_type);
             (codec.to_ascii_lowercase().starts_with("opus/48000") && number < 128 && is_listed).then_some(number)
         })?;
-        let (answerer_sends, answerer_receives) =
-            section.iter().find_map(|line| direction(line)).or(session_direction).unwrap_or((true, true));
+        let (answerer_sends, answerer_receives) = section
+            .iter()
+            .find_map(|line| direction(line))
+            .or(session_direction)
+            .unwrap_or((true, true));
         let nack = [payload_type.to_string().as_str(), "*"]
             .iter()
             .any(|which| section.iter().any(|line| *line == format!("a=rtcp-fb:{which} nack")));
-        Some(Audio { payload_type, answerer_sends, answerer_receives, nack })
+        Some(Audio {
+            payload_type,
+            answerer_sends,
+            answerer_receives,
+            nack,
+        })
     })
 }
 
@@ -93,7 +106,9 @@ fn sections(sdp: &str) -> Vec<Vec<&str>> {
 /// What follows `typ` (as OpenAI's `ufrag X`) is none of our business and taken off.
 pub(crate) fn usable_candidate(value: &str) -> Option<String> {
     let words: Vec<&str> = value.split_ascii_whitespace().take(8).collect();
-    let [foundation, component, transport, priority, address, port, typ, kind] = words[..] else { return None };
+    let [foundation, component, transport, priority, address, port, typ, kind] = words[..] else {
+        return None;
+    };
     let ip: IpAddr = address.parse().ok()?;
     let port: u16 = port.parse().ok()?;
     let _: u32 = priority.parse().ok()?;
@@ -159,7 +174,11 @@ pub(crate) fn polish(sdp: &str, opus: Option<u8>, advertise: &[SocketAddr]) -> S
             for (index, address) in advertise.iter().enumerate() {
                 let priority = (126_u32 << 24) | ((65_535 - index as u32) << 8) | 255;
                 let (ip, port) = (address.ip(), address.port());
-                let _ = write!(polished, "a=candidate:{} 1 udp {priority} {ip} {port} typ host\r\n", index + 1);
+                let _ = write!(
+                    polished,
+                    "a=candidate:{} 1 udp {priority} {ip} {port} typ host\r\n",
+                    index + 1
+                );
             }
             polished.push_str("a=end-of-candidates\r\n");
         }
@@ -175,10 +194,22 @@ mod tests {
     #[test]
     fn candidates_of_openai_and_of_browsers() {
         let table = [
-            ("1 1 udp 2130706431 172.214.226.198 3478 typ host ufrag Ab/cd", Some("1 1 udp 2130706431 172.214.226.198 3478 typ host")),
-            ("2 1 tcp 1671430143 172.214.226.198 443 typ host tcptype passive ufrag Ab/cd", None),
-            ("842163049 1 udp 1677729535 203.0.113.7 40678 typ srflx raddr 0.0.0.0 rport 0 generation 0", Some("842163049 1 udp 1677729535 203.0.113.7 40678 typ host")),
-            ("1 1 UDP 1 fd00::7 4711 typ host", Some("1 1 udp 1 fd00::7 4711 typ host")),
+            (
+                "1 1 udp 2130706431 172.214.226.198 3478 typ host ufrag Ab/cd",
+                Some("1 1 udp 2130706431 172.214.226.198 3478 typ host"),
+            ),
+            (
+                "2 1 tcp 1671430143 172.214.226.198 443 typ host tcptype passive ufrag Ab/cd",
+                None,
+            ),
+            (
+                "842163049 1 udp 1677729535 203.0.113.7 40678 typ srflx raddr 0.0.0.0 rport 0 generation 0",
+                Some("842163049 1 udp 1677729535 203.0.113.7 40678 typ host"),
+            ),
+            (
+                "1 1 UDP 1 fd00::7 4711 typ host",
+                Some("1 1 udp 1 fd00::7 4711 typ host"),
+            ),
             ("1 1 udp 1 4f0ec5b1-3a0e.local 4711 typ host", None),
             ("1 2 udp 1 192.0.2.1 4711 typ host", None),
             ("1 1 udp 1 192.0.2.1 0 typ host", None),
@@ -194,15 +225,27 @@ mod tests {
     fn what_an_answer_agrees_on() {
         let head = "v=0\r\na=group:BUNDLE 0\r\n";
         let table = [
-            ("m=audio 9 UDP/TLS/RTP/SAVPF 111\r\na=rtpmap:111 opus/48000/2\r\n", Some((111, true, true, false))),
-            ("m=audio 9 UDP/TLS/RTP/SAVPF 9 109\r\na=rtpmap:9 G722/8000\r\na=rtpmap:109 OPUS/48000/2\r\na=rtcp-fb:109 nack\r\na=recvonly\r\n", Some((109, false, true, true))),
+            (
+                "m=audio 9 UDP/TLS/RTP/SAVPF 111\r\na=rtpmap:111 opus/48000/2\r\n",
+                Some((111, true, true, false)),
+            ),
+            (
+                "m=audio 9 UDP/TLS/RTP/SAVPF 9 109\r\na=rtpmap:9 G722/8000\r\na=rtpmap:109 OPUS/48000/2\r\na=rtcp-fb:109 nack\r\na=recvonly\r\n",
+                Some((109, false, true, true)),
+            ),
             ("m=audio 0 UDP/TLS/RTP/SAVPF 111\r\na=rtpmap:111 opus/48000/2\r\n", None),
             ("m=audio 9 UDP/TLS/RTP/SAVPF 0\r\na=rtpmap:0 PCMU/8000\r\n", None),
             ("m=video 9 UDP/TLS/RTP/SAVPF 96\r\na=rtpmap:96 VP8/90000\r\n", None),
         ];
         for (section, expected) in table {
-            let found = audio(&format!("{head}{section}"))
-                .map(|audio| (audio.payload_type, audio.answerer_sends, audio.answerer_receives, audio.nack));
+            let found = audio(&format!("{head}{section}")).map(|audio| {
+                (
+                    audio.payload_type,
+                    audio.answerer_sends,
+                    audio.answerer_receives,
+                    audio.nack,
+                )
+            });
             assert_eq!(found, expected, "{section}");
         }
     }

@@ -63,13 +63,21 @@ impl<'a> Binding<'a> {
         }
         let mut transaction = [0; 12];
         transaction.copy_from_slice(&head[8..20]);
-        let mut binding =
-            Self { bytes, class, transaction, username: None, use_candidate: false, integrity_at: None };
+        let mut binding = Self {
+            bytes,
+            class,
+            transaction,
+            username: None,
+            use_candidate: false,
+            integrity_at: None,
+        };
         let mut at = HEADER_LEN;
         while at < bytes.len() {
             let attribute = bytes.get(at..at + 4)?;
-            let (kind, len) =
-                (u16::from_be_bytes([attribute[0], attribute[1]]), u16::from_be_bytes([attribute[2], attribute[3]]));
+            let (kind, len) = (
+                u16::from_be_bytes([attribute[0], attribute[1]]),
+                u16::from_be_bytes([attribute[2], attribute[3]]),
+            );
             let value = bytes.get(at + 4..at + 4 + usize::from(len))?;
             // What follows the integrity is not covered by it (RFC 8489, 14.5), so it is not looked at.
             if binding.integrity_at.is_none() {
@@ -94,9 +102,7 @@ impl<'a> Binding<'a> {
     /// Whether MESSAGE-INTEGRITY is there and was made with this password.
     pub(crate) fn is_authentic(&self, password: &str, crypto: &dyn RTCCrypto) -> bool {
         let Some(at) = self.integrity_at else { return false };
-        let (Some(covered), Some(tag)) =
-            (self.bytes.get(4..at), self.bytes.get(at + 4..at + 4 + INTEGRITY_LEN))
-        else {
+        let (Some(covered), Some(tag)) = (self.bytes.get(4..at), self.bytes.get(at + 4..at + 4 + INTEGRITY_LEN)) else {
             return false;
         };
         // The length that is covered ends with the integrity attribute, whatever follows it.
@@ -112,7 +118,11 @@ impl<'a> Binding<'a> {
 /// The local ufrag that a datagram asks for, if it is a Binding request. For `demux`: no more is looked at.
 pub(crate) fn asked_ufrag(bytes: &[u8]) -> Option<&[u8]> {
     let binding = Binding::parse(bytes)?;
-    if binding.class == Class::Request { binding.asked_ufrag() } else { None }
+    if binding.class == Class::Request {
+        binding.asked_ufrag()
+    } else {
+        None
+    }
 }
 
 /// What a consent check of ours says of itself.
@@ -133,8 +143,20 @@ pub(crate) fn request(ask: &Ask<'_>, crypto: &dyn RTCCrypto) -> Option<Vec<u8>> 
     let mut message = begin([0x00, 0x01], ask.transaction);
     put(&mut message, USERNAME, ask.username.as_bytes());
     // A peer-reflexive candidate's (RFC 8445, 7.1.1): type preference 110, first of its kind, component 1.
-    put(&mut message, PRIORITY, &((110_u32 << 24) | (65_535 << 8) | 255).to_be_bytes());
-    put(&mut message, if ask.controlling { ICE_CONTROLLING } else { ICE_CONTROLLED }, &ask.tie_breaker.to_be_bytes());
+    put(
+        &mut message,
+        PRIORITY,
+        &((110_u32 << 24) | (65_535 << 8) | 255).to_be_bytes(),
+    );
+    put(
+        &mut message,
+        if ask.controlling {
+            ICE_CONTROLLING
+        } else {
+            ICE_CONTROLLED
+        },
+        &ask.tie_breaker.to_be_bytes(),
+    );
     if ask.use_candidate {
         put(&mut message, USE_CANDIDATE, &[]);
     }
@@ -142,7 +164,12 @@ pub(crate) fn request(ask: &Ask<'_>, crypto: &dyn RTCCrypto) -> Option<Vec<u8>> 
 }
 
 /// The success response to a request that came from `from`.
-pub(crate) fn success(request: &Binding<'_>, from: SocketAddr, password: &str, crypto: &dyn RTCCrypto) -> Option<Vec<u8>> {
+pub(crate) fn success(
+    request: &Binding<'_>,
+    from: SocketAddr,
+    password: &str,
+    crypto: &dyn RTCCrypto,
+) -> Option<Vec<u8>> {
     let mut message = begin([0x01, 0x01], request.transaction);
     let mut key = [0; 16];
     key[..4].copy_from_slice(&COOKIE);
@@ -221,7 +248,10 @@ mod tests {
     #[test]
     fn what_we_build_is_what_another_implementation_reads() {
         let bytes = request(&ask(), crypto().crypto()).unwrap();
-        let mut message = Message { raw: bytes.clone(), ..Message::default() };
+        let mut message = Message {
+            raw: bytes.clone(),
+            ..Message::default()
+        };
         message.decode().unwrap();
         rtc::stun::fingerprint::FINGERPRINT.check(&message).unwrap();
         MessageIntegrity::check(&mut message, ask().password.as_bytes(), crypto().crypto()).unwrap();
@@ -233,7 +263,10 @@ mod tests {
 
         for from in ["192.0.2.7:4711", "[2001:db8::7]:4711"] {
             let from: SocketAddr = from.parse().unwrap();
-            let mut answer = Message { raw: success(&asked, from, "pw", crypto().crypto()).unwrap(), ..Message::default() };
+            let mut answer = Message {
+                raw: success(&asked, from, "pw", crypto().crypto()).unwrap(),
+                ..Message::default()
+            };
             answer.decode().unwrap();
             MessageIntegrity::check(&mut answer, b"pw", crypto().crypto()).unwrap();
             let mut mapped = rtc::stun::xoraddr::XorMappedAddress::default();

@@ -78,8 +78,7 @@ impl Duo {
         let addresses: [SocketAddr; 2] = ["10.0.0.1:5000".parse().unwrap(), "10.0.0.2:6000".parse().unwrap()];
         let mut ai = AiLeg::new(start, setup("10.0.0.1:5000", remedies[0])).unwrap();
         let offer = ai.offer().to_owned();
-        let candidate =
-            CandidateLeg::new(start, setup("10.0.0.2:6000", remedies[1]), &addresses[1..], &offer).unwrap();
+        let candidate = CandidateLeg::new(start, setup("10.0.0.2:6000", remedies[1]), &addresses[1..], &offer).unwrap();
         ai.accept(start, candidate.answer()).unwrap();
         Self {
             now: start,
@@ -98,7 +97,11 @@ impl Duo {
     }
 
     pub(crate) fn peer(&mut self, which: usize) -> &mut Peer {
-        if which == AI { &mut self.ai.peer } else { &mut self.candidate.peer }
+        if which == AI {
+            &mut self.ai.peer
+        } else {
+            &mut self.candidate.peer
+        }
     }
 
     /// A rule of the net, by what is sent and when; default addresses.
@@ -117,8 +120,14 @@ impl Duo {
                 }
             }
             for send in std::mem::take(&mut self.peer(which).sends) {
-                self.captured.push((1 - which, self.addresses[which], send.bytes.to_vec()));
-                let passing = Passing { from: which, to: send.to, bytes: &send.bytes, at };
+                self.captured
+                    .push((1 - which, self.addresses[which], send.bytes.to_vec()));
+                let passing = Passing {
+                    from: which,
+                    to: send.to,
+                    bytes: &send.bytes,
+                    at,
+                };
                 if let Some(seen_from) = (self.rule)(&passing) {
                     self.count += 1;
                     self.flying.insert(
@@ -142,8 +151,13 @@ impl Duo {
                 return true;
             }
             let flying = self.flying.keys().next().map(|(at, _)| *at);
-            let ticking = [self.ai.peer.poll_timeout(), self.candidate.peer.poll_timeout()].into_iter().flatten().min();
-            let Some(next) = [flying, ticking].into_iter().flatten().min() else { return false };
+            let ticking = [self.ai.peer.poll_timeout(), self.candidate.peer.poll_timeout()]
+                .into_iter()
+                .flatten()
+                .min();
+            let Some(next) = [flying, ticking].into_iter().flatten().min() else {
+                return false;
+            };
             if next > end {
                 self.now = end;
                 return false;
@@ -182,7 +196,9 @@ impl Duo {
         self.until(bound, |duo| {
             duo.ai.peer.is_up()
                 && duo.candidate.peer.is_up()
-                && [AI, CANDIDATE].iter().all(|which| duo.has(*which, |event| matches!(event, PeerEvent::ChannelOpen { .. })))
+                && [AI, CANDIDATE]
+                    .iter()
+                    .all(|which| duo.has(*which, |event| matches!(event, PeerEvent::ChannelOpen { .. })))
         })
     }
 
@@ -225,13 +241,22 @@ fn two_legs_come_up_and_carry_media_and_text_both_ways() {
     duo.run(200 * MS);
     for which in [AI, CANDIDATE] {
         assert_eq!(duo.media[which].len(), 50);
-        assert!(duo.has(which, |event| *event == PeerEvent::Message { text: "viva voce".into() }));
+        assert!(duo.has(which, |event| *event
+            == PeerEvent::Message {
+                text: "viva voce".into()
+            }));
     }
     let now = duo.now;
     duo.peer(AI).close(now);
     duo.run(200 * MS);
-    assert!(duo.has(CANDIDATE, |event| *event == PeerEvent::Closed { cause: CloseCause::Peer }));
-    assert!(duo.has(AI, |event| *event == PeerEvent::Closed { cause: CloseCause::Local }));
+    assert!(duo.has(CANDIDATE, |event| *event
+        == PeerEvent::Closed {
+            cause: CloseCause::Peer
+        }));
+    assert!(duo.has(AI, |event| *event
+        == PeerEvent::Closed {
+            cause: CloseCause::Local
+        }));
 }
 
 #[test]
@@ -239,21 +264,40 @@ fn a_leg_that_hears_nothing_is_lost_within_2_s_and_back_with_the_net() {
     let mut duo = Duo::new(all());
     assert!(duo.connect(2 * Duration::from_secs(1)));
     duo.run(Duration::from_secs(60));
-    assert!(!duo.has(CANDIDATE, |event| matches!(event, PeerEvent::Lost { .. })), "consent alone keeps a leg");
+    assert!(
+        !duo.has(CANDIDATE, |event| matches!(event, PeerEvent::Lost { .. })),
+        "consent alone keeps a leg"
+    );
     assert!(!duo.has(AI, |event| matches!(event, PeerEvent::Lost { .. })));
 
     let gone = duo.now - duo.start;
     duo.lose(|_| true);
     duo.run(Duration::from_secs(40));
     let lost = |duo: &Duo, which: usize| {
-        duo.events[which].iter().find(|(_, event)| *event == PeerEvent::Lost { cause: LossCause::Silent }).unwrap().0
+        duo.events[which]
+            .iter()
+            .find(|(_, event)| {
+                *event
+                    == PeerEvent::Lost {
+                        cause: LossCause::Silent,
+                    }
+            })
+            .unwrap()
+            .0
     };
-    assert!(lost(&duo, CANDIDATE) - gone <= Duration::from_secs(2), "{:?}", lost(&duo, CANDIDATE) - gone);
+    assert!(
+        lost(&duo, CANDIDATE) - gone <= Duration::from_secs(2),
+        "{:?}",
+        lost(&duo, CANDIDATE) - gone
+    );
     assert!(lost(&duo, AI) - gone <= Duration::from_secs(8));
 
     duo.lose(|_| false);
     duo.run(Duration::from_secs(3));
     for which in [AI, CANDIDATE] {
-        assert!(duo.has(which, |event| *event == PeerEvent::Back), "{which}: by itself, after 40 s of nothing");
+        assert!(
+            duo.has(which, |event| *event == PeerEvent::Back),
+            "{which}: by itself, after 40 s of nothing"
+        );
     }
 }

@@ -51,7 +51,12 @@ pub(super) struct Seed {
 }
 
 impl Seed {
-    pub(super) fn new(config: &ShardConfig, bound: SocketAddr, counters: Arc<Counters>) -> Result<Self, Error> {
+    pub(super) fn new(
+        config: &ShardConfig,
+        bound: SocketAddr,
+        counters: Arc<Counters>,
+        remedies: Remedies,
+    ) -> Result<Self, Error> {
         let advertise = socket::advertised(&config.advertise, bound)?;
         let certificate = |error: &dyn std::fmt::Display| Error::Certificate(error.to_string());
         let crypto = rtc::crypto::default_provider().map_err(|error| certificate(&error))?;
@@ -70,10 +75,26 @@ impl Seed {
             }
         }
         #[expect(clippy::disallowed_methods, reason = "driver")]
-        let wall = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
-        let setup =
-            Setup { locals, certificate: generated, crypto, ssrc: 0, remedies: Remedies::default(), counters };
-        Ok(Self { setup, advertise, ai_bind: config.ai_bind, clock: NtpClock { at: now(), ntp: rtcp::ntp(wall) } })
+        let wall = std::time::SystemTime::now()
+            .duration_since(std::time::UNIX_EPOCH)
+            .unwrap_or_default();
+        let setup = Setup {
+            locals,
+            certificate: generated,
+            crypto,
+            ssrc: 0,
+            remedies,
+            counters,
+        };
+        Ok(Self {
+            setup,
+            advertise,
+            ai_bind: config.ai_bind,
+            clock: NtpClock {
+                at: now(),
+                ntp: rtcp::ntp(wall),
+            },
+        })
     }
 }
 
@@ -195,8 +216,12 @@ impl Driver {
 
     /// Calls that nobody holds any more, and whose farewell did not fit into the queue.
     fn sweep(&mut self, now: Instant) {
-        let orphans: Vec<u64> =
-            self.calls.iter().filter(|(_, entry)| entry.handle.strong_count() == 0).map(|(id, _)| *id).collect();
+        let orphans: Vec<u64> = self
+            .calls
+            .iter()
+            .filter(|(_, entry)| entry.handle.strong_count() == 0)
+            .map(|(id, _)| *id)
+            .collect();
         for id in orphans {
             self.close(now, id, CloseCause::Local);
         }
@@ -209,7 +234,9 @@ impl Driver {
                 self.seed.setup.counters.dropped_stranger.bump();
                 continue;
             };
-            let Some(entry) = self.calls.get_mut(&key.call) else { continue };
+            let Some(entry) = self.calls.get_mut(&key.call) else {
+                continue;
+            };
             entry.core.datagram(now, Side::Candidate, key.generation, from, bytes);
             self.after(now, key.call, now);
         }
@@ -227,8 +254,16 @@ impl Driver {
     fn command(driver: &Shared, command: Command) {
         let now = now();
         match command {
-            Command::Open { config, call, id, events } => driver.borrow_mut().open(now, &config, call, id, events),
-            Command::Call { id, action: Action::AiOffer(reply) } => {
+            Command::Open {
+                config,
+                call,
+                id,
+                events,
+            } => driver.borrow_mut().open(now, &config, call, id, events),
+            Command::Call {
+                id,
+                action: Action::AiOffer(reply),
+            } => {
                 let _ = reply.send(Self::ai_offer(driver, now, id));
             }
             Command::Call { id, action } => driver.borrow_mut().act(now, id, action),
@@ -259,7 +294,9 @@ impl Driver {
     }
 
     fn act(&mut self, now: Instant, id: u64, action: Action) {
-        let Some(Entry { core, .. }) = self.calls.get_mut(&id) else { return };
+        let Some(Entry { core, .. }) = self.calls.get_mut(&id) else {
+            return;
+        };
         match action {
             Action::CandidateOffer(offer, reply) => {
                 let answer = core.candidate_offer(now, &offer);
@@ -333,7 +370,10 @@ impl Driver {
                 match send.side {
                     Side::Candidate => self.outbox.push(send.datagram.to, send.datagram.bytes),
                     Side::Ai => {
-                        let socket = entry.sockets.iter().find(|(generation, ..)| *generation == send.generation);
+                        let socket = entry
+                            .sockets
+                            .iter()
+                            .find(|(generation, ..)| *generation == send.generation);
                         if !socket.is_some_and(|(_, socket, _)| socket.send(send.datagram.to, &send.datagram.bytes)) {
                             self.seed.setup.counters.dropped_send.bump();
                         }
@@ -352,10 +392,16 @@ impl Driver {
                 Output::Accepted { generation, address } => {
                     self.demux.accept(LegKey { call: id, generation }, address);
                 }
-                Output::Gone { side: Side::Candidate, generation } => {
+                Output::Gone {
+                    side: Side::Candidate,
+                    generation,
+                } => {
                     self.demux.remove(LegKey { call: id, generation });
                 }
-                Output::Gone { side: Side::Ai, generation } => {
+                Output::Gone {
+                    side: Side::Ai,
+                    generation,
+                } => {
                     entry.sockets.retain(|(of, _, task)| {
                         if *of == generation {
                             task.abort();
@@ -423,9 +469,13 @@ impl Entry {
 async fn ai_leg(driver: std::rc::Weak<RefCell<Driver>>, socket: Rc<Socket>, id: u64, generation: u32) {
     loop {
         let received = poll_fn(|cx| {
-            let Some(driver) = driver.upgrade() else { return Poll::Ready(false) };
+            let Some(driver) = driver.upgrade() else {
+                return Poll::Ready(false);
+            };
             let mut driver = driver.borrow_mut();
-            let Some(mut inbox) = driver.inbox.take() else { return Poll::Ready(false) };
+            let Some(mut inbox) = driver.inbox.take() else {
+                return Poll::Ready(false);
+            };
             let polled = socket.poll_receive(cx, &mut inbox);
             if matches!(polled, Poll::Ready(Ok(()))) {
                 driver.ai_datagrams(id, generation, &mut inbox);
@@ -452,6 +502,10 @@ fn named(bound: SocketAddr) -> SocketAddr {
     if !bound.ip().is_unspecified() {
         return bound;
     }
-    let ip = if bound.is_ipv4() { IpAddr::V4(Ipv4Addr::LOCALHOST) } else { IpAddr::V6(Ipv6Addr::LOCALHOST) };
+    let ip = if bound.is_ipv4() {
+        IpAddr::V4(Ipv4Addr::LOCALHOST)
+    } else {
+        IpAddr::V6(Ipv6Addr::LOCALHOST)
+    };
     SocketAddr::new(ip, bound.port())
 }

@@ -15,7 +15,10 @@ pub(super) fn advertised(configured: &[IpAddr], bound: SocketAddr) -> Result<Vec
         local.sort_by_key(IpAddr::is_loopback);
         local
     };
-    Ok(addresses.into_iter().map(|ip| SocketAddr::new(ip, bound.port())).collect())
+    Ok(addresses
+        .into_iter()
+        .map(|ip| SocketAddr::new(ip, bound.port()))
+        .collect())
 }
 
 fn local_addresses() -> Result<Vec<IpAddr>, Error> {

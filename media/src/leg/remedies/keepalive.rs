@@ -25,7 +25,13 @@ pub(crate) struct Keepalive {
 
 impl Keepalive {
     pub(crate) fn new(every: Duration) -> Self {
-        Self { every, due: None, pending: Vec::new(), answered: 0, round_trip: None }
+        Self {
+            every,
+            due: None,
+            pending: Vec::new(),
+            answered: 0,
+            round_trip: None,
+        }
     }
 
     /// There is somewhere to send to: begin.
@@ -67,7 +73,9 @@ impl Keepalive {
 
     /// An authentic success response to one of ours; true if it came from where the request went.
     pub(crate) fn answered(&mut self, now: Instant, from: SocketAddr, transaction: &TransactionId) -> bool {
-        let Some(at) = self.pending.iter().position(|(ours, ..)| ours == transaction) else { return false };
+        let Some(at) = self.pending.iter().position(|(ours, ..)| ours == transaction) else {
+            return false;
+        };
         let (_, to, sent) = self.pending.swap_remove(at);
         self.answered += 1;
         self.round_trip = Some(now.saturating_duration_since(sent));

@@ -16,7 +16,11 @@ pub(crate) struct UseCandidate {
 impl UseCandidate {
     /// An authenticated nominating request was shown to the agent, which answered it or did not.
     pub(crate) fn asked(&mut self, from: SocketAddr, request: &[u8], was_answered: bool) {
-        self.waiting = if was_answered { None } else { Some((from, request.to_vec())) };
+        self.waiting = if was_answered {
+            None
+        } else {
+            Some((from, request.to_vec()))
+        };
     }
 
     /// An authenticated success response from there was shown to the agent: the request to show again, if one waits.

@@ -1,0 +1,83 @@
+//! A net between two peers on loopback: everything passes, but what its rule loses.
+#![allow(clippy::unwrap_used)]
+
+use std::net::SocketAddr;
+use tokio::net::UdpSocket;
+
+/// Which way a datagram goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Way {
+    /// From the one who came to the proxy, to its target.
+    There,
+    Back,
+}
+
+/// Listens for one peer, and speaks to its target from another socket. Ends with its drop.
+pub(crate) struct Proxy {
+    pub(crate) address: SocketAddr,
+    task: tokio::task::JoinHandle<()>,
+}
+
+impl Proxy {
+    /// `is_lost` is asked for each datagram.
+    pub(crate) async fn new(target: SocketAddr, mut is_lost: impl FnMut(Way, &[u8]) -> bool + Send + 'static) -> Self {
+        let front = UdpSocket::bind("127.0.0.1:0").await.unwrap();
+        let back = UdpSocket::bind("127.0.0.1:0").await.unwrap();
+        let address = front.local_addr().unwrap();
+        let task = tokio::spawn(async move {
+            let (mut there, mut here) = (vec![0; 2048], vec![0; 2048]);
+            let mut client = None;
+            loop {
+                tokio::select! {
+                    Ok((len, from)) = front.recv_from(&mut there) => {
+                        client = Some(from);
+                        if !is_lost(Way::There, &there[..len]) {
+                            let _ = back.send_to(&there[..len], target).await;
+                        }
+                    }
+                    Ok((len, _)) = back.recv_from(&mut here) => {
+                        if let Some(client) = client
+                            && !is_lost(Way::Back, &here[..len])
+                        {
+                            let _ = front.send_to(&here[..len], client).await;
+                        }
+                    }
+                }
+            }
+        });
+        Self { address, task }
+    }
+
+    /// The description with the target's candidates become this proxy.
+    pub(crate) fn in_place_of(&self, sdp: &str) -> String {
+        let mut replaced = String::new();
+        for line in sdp.lines() {
+            if line.starts_with("a=candidate:") {
+                let mut words: Vec<String> = line.split(' ').map(str::to_owned).collect();
+                words[4] = self.address.ip().to_string();
+                words[5] = self.address.port().to_string();
+                replaced.push_str(&words.join(" "));
+            } else {
+                replaced.push_str(line);
+            }
+            replaced.push_str("\r\n");
+        }
+        replaced
+    }
+}
+
+impl Drop for Proxy {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+/// The first UDP candidate of a description.
+pub(crate) fn candidate(sdp: &str) -> SocketAddr {
+    let line = sdp
+        .lines()
+        .find(|line| line.starts_with("a=candidate:") && line.contains(" udp "))
+        .unwrap();
+    let words: Vec<&str> = line.split(' ').collect();
+    SocketAddr::new(words[4].parse().unwrap(), words[5].parse().unwrap())
+}
