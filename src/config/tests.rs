@@ -24,7 +24,7 @@ fn defaults_hold_where_nothing_is_set() {
     assert_eq!(config.http.own_origin().as_str(), "http://localhost:8080");
     assert_eq!(config.http.metrics_addr.unwrap().to_string(), "127.0.0.1:9091");
     assert_eq!(config.database.url.expose_secret(), "sqlite:data/vivavoce.db");
-    assert_eq!(config.media.udp, ["0.0.0.0:7878".parse().unwrap()]);
+    assert_eq!(config.media.udp, [std::net::SocketAddr::from(([0, 0, 0, 0], 7878))]);
     assert_eq!(config.ai.transport, Transport::WebRtc);
     assert_eq!(config.session.resume_window.as_secs(), 120);
     assert_eq!(config.log.format, LogFormat::Human);

@@ -172,7 +172,7 @@ fn keep(event: &mut Map<String, Value>, keys: &[&str]) {
 /// The event under its GA name, and under the beta's where there is another.
 fn both(mut event: Map<String, Value>, ga: &str, beta: Option<&'static str>) -> Vec<String> {
     // `text` beside `delta`, whichever of them came.
-    if ga.ends_with(".delta") {
+    if ga.rsplit('.').next() == Some("delta") {
         let words = event.get("delta").or_else(|| event.get("text")).cloned();
         if let Some(words) = words {
             event.insert("delta".into(), words.clone());

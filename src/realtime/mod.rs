@@ -7,8 +7,11 @@
 //! **Law:** `event`, `transcript`, `session`, `instructions`, `allow`, `mirror` and `dialect` are pure: no clock, no socket.
 
 pub mod allow;
+pub mod dial;
+pub mod dialect;
 pub mod event;
 pub mod instructions;
 pub mod mirror;
 pub mod session;
+mod tls;
 pub mod transcript;

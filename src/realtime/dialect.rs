@@ -1,0 +1,270 @@
+//! The meaning of a realtime protocol: what we want said, in the words of one service.
+//!
+//! Is: the trait behind which the next protocol is one more file, and OpenAI's Realtime (GA), its first. Isn't: transport
+//! (`link`) or policy: when to say what is the session's.
+//! **Law:** pure. A text for the model is ours alone; a candidate's words go only where they are the candidate's.
+
+use super::event::Event;
+use super::session::{self, Brief};
+use crate::store::{EndReason, Entry, Speaker};
+use serde_json::{Value, json};
+use std::fmt::Debug;
+
+/// Entries of history that a new call is told; older ones have long left the model's attention.
+const HISTORY_MAX: usize = 200;
+
+/// One realtime protocol.
+pub trait Dialect: Send + Sync + Debug + 'static {
+    /// The whole session, for the call.
+    fn session(&self, brief: &Brief<'_>) -> Value;
+    /// The session once more, as the first message on a WebSocket: with audio formats.
+    fn session_on_socket(&self, session: &Value) -> Value;
+    /// Let the AI speak: the greeting, an answer, a nudge.
+    fn respond(&self) -> Value;
+    /// Tells the AI how much time is left. It answers nothing to it.
+    fn time_left(&self, minutes: u64) -> Vec<Value>;
+    /// Asks for the goodbye, whoever ends it; the AI speaks at once.
+    fn goodbye(&self, why: EndReason) -> Vec<Value>;
+    /// Words that the candidate typed, as an item with this id (at most 32 characters); the AI answers them.
+    fn say(&self, item_id: &str, text: &str) -> Vec<Value>;
+    /// Answers a call of a tool. Nothing is said to it unless asked for by [`Dialect::respond`].
+    fn tool_answer(&self, call_id: &str, output: &Value) -> Vec<Value>;
+    /// A call in an interview that has begun: its history, each item with the id that [`replayed_id`] gives (which the
+    /// transcript must skip), and how to go on. The AI speaks at once.
+    fn take_up(&self, history: &[Entry]) -> Vec<Value>;
+    /// Cuts an item to what was heard of it.
+    fn truncate(&self, item_id: &str, heard_ms: u64) -> Value;
+    /// Stops the response that is being made.
+    fn cancel(&self) -> Value;
+    /// The candidate's speech, on a WebSocket: base64 of PCM16 at 24 kHz.
+    fn hear(&self, base64: &str) -> String;
+    /// True for a message that asks to stop the sound, which on a WebSocket is ours to do.
+    fn is_silence(&self, message: &Value) -> bool;
+    /// What an event says.
+    fn parse(&self, text: &str) -> Event;
+}
+
+/// Id of a replayed entry: at most 32 characters, and the same for the same entry.
+pub fn replayed_id(entry: &Entry) -> String {
+    entry.id.0.simple().to_string()
+}
+
+/// OpenAI's Realtime API, GA.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct OpenAiRealtime;
+
+impl Dialect for OpenAiRealtime {
+    fn session(&self, brief: &Brief<'_>) -> Value {
+        session::session(brief)
+    }
+
+    fn session_on_socket(&self, session: &Value) -> Value {
+        let mut session = session.clone();
+        let format = json!({ "type": "audio/pcm", "rate": 24000 });
+        session["audio"]["input"]["format"] = format.clone();
+        session["audio"]["output"]["format"] = format;
+        // The address has set it, and it is fixed.
+        if let Some(session) = session.as_object_mut() {
+            session.remove("model");
+        }
+        json!({ "type": "session.update", "session": session })
+    }
+
+    fn respond(&self) -> Value {
+        json!({ "type": "response.create" })
+    }
+
+    fn time_left(&self, minutes: u64) -> Vec<Value> {
+        let minutes = if minutes == 1 {
+            "1 minute is".to_owned()
+        } else {
+            format!("{minutes} minutes are")
+        };
+        vec![note(&format!(
+            "{minutes} left. Finish the question at hand, skip the rest, and close."
+        ))]
+    }
+
+    fn goodbye(&self, why: EndReason) -> Vec<Value> {
+        let why = match why {
+            EndReason::Time => "The time is up.",
+            EndReason::Candidate => "The candidate has asked to end the interview.",
+            EndReason::Recruiter => "The company has asked to end the interview.",
+            EndReason::Interviewer => "The interview is over.",
+            EndReason::Failed => "The interview cannot go on for technical reasons, through no fault of the candidate.",
+        };
+        let text = format!("{why} Thank the candidate and say goodbye now, in two sentences, then call end_session.");
+        vec![note(&text), self.respond()]
+    }
+
+    fn say(&self, item_id: &str, text: &str) -> Vec<Value> {
+        let item = json!({ "id": item_id, "type": "message", "role": "user", "content": [{ "type": "input_text", "text": text }] });
+        vec![
+            json!({ "type": "conversation.item.create", "item": item }),
+            self.respond(),
+        ]
+    }
+
+    fn tool_answer(&self, call_id: &str, output: &Value) -> Vec<Value> {
+        let item = json!({ "type": "function_call_output", "call_id": call_id, "output": output.to_string() });
+        vec![json!({ "type": "conversation.item.create", "item": item })]
+    }
+
+    fn take_up(&self, history: &[Entry]) -> Vec<Value> {
+        let recent = &history[history.len().saturating_sub(HISTORY_MAX)..];
+        let mut events: Vec<Value> = recent.iter().map(replayed).collect();
+        events.push(note(
+            "The connection was lost and is back; the interview goes on. Do not greet again or start over. Say in a few \
+             words that you are back, and go on from where you were; if an answer was cut off or could not be made out, ask for it again.",
+        ));
+        events.push(self.respond());
+        events
+    }
+
+    fn truncate(&self, item_id: &str, heard_ms: u64) -> Value {
+        json!({ "type": "conversation.item.truncate", "item_id": item_id, "content_index": 0, "audio_end_ms": heard_ms })
+    }
+
+    fn cancel(&self) -> Value {
+        json!({ "type": "response.cancel" })
+    }
+
+    fn hear(&self, base64: &str) -> String {
+        // Base64 needs no escape.
+        format!(r#"{{"type":"input_audio_buffer.append","audio":"{base64}"}}"#)
+    }
+
+    fn is_silence(&self, message: &Value) -> bool {
+        message.get("type").and_then(Value::as_str) == Some("output_audio_buffer.clear")
+    }
+
+    fn parse(&self, text: &str) -> Event {
+        Event::parse(text)
+    }
+}
+
+/// A text from us to the model, no turn of anybody's.
+fn note(text: &str) -> Value {
+    let item = json!({ "type": "message", "role": "system", "content": [{ "type": "input_text", "text": text }] });
+    json!({ "type": "conversation.item.create", "item": item })
+}
+
+/// An entry, as the item it was. Of what was cut off, what was heard.
+fn replayed(entry: &Entry) -> Value {
+    let text = match (&entry.heard_text, entry.text.is_empty()) {
+        (Some(heard), _) if entry.interrupted => format!("{heard} … (interrupted)"),
+        (_, true) => "(could not be made out)".to_owned(),
+        (_, false) => entry.text.clone(),
+    };
+    let (role, kind) = match entry.speaker {
+        Speaker::Ai => ("assistant", "output_text"),
+        Speaker::Candidate => ("user", "input_text"),
+    };
+    let item = json!({ "id": replayed_id(entry), "type": "message", "role": role, "content": [{ "type": kind, "text": text }] });
+    json!({ "type": "conversation.item.create", "item": item })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ids::{EntryId, SessionId};
+    use crate::store::Source;
+    use time::macros::datetime;
+
+    fn entry(n: u128, speaker: Speaker, text: &str) -> Entry {
+        Entry {
+            id: EntryId(uuid::Uuid::from_u128(n)),
+            session: SessionId(uuid::Uuid::nil()),
+            sequence: n as i32,
+            speaker,
+            text: text.into(),
+            start_time: datetime!(2026-11-24 10:00 UTC),
+            end_time: None,
+            item_id: format!("item_{n}"),
+            content_index: 0,
+            source: Source::Tap,
+            interrupted: false,
+            heard_ms: None,
+            heard_text: None,
+            gap: None,
+            revision: 1,
+        }
+    }
+
+    #[test]
+    fn what_is_said_in_openais_words() {
+        let d: &dyn Dialect = &OpenAiRealtime;
+        let kinds = |events: &[Value]| {
+            events
+                .iter()
+                .map(|e| e["type"].as_str().unwrap().to_owned())
+                .collect::<Vec<_>>()
+        };
+        assert_eq!(kinds(&d.time_left(2)), ["conversation.item.create"]);
+        assert!(
+            d.time_left(2)[0].to_string().contains("2 minutes are left")
+                && d.time_left(1)[0].to_string().contains("1 minute is left")
+        );
+        assert_eq!(d.time_left(2)[0]["item"]["role"], "system");
+        assert_eq!(
+            kinds(&d.goodbye(EndReason::Time)),
+            ["conversation.item.create", "response.create"]
+        );
+        assert_eq!(kinds(&d.say("i", "x")), ["conversation.item.create", "response.create"]);
+        assert_eq!(
+            d.say("i", "x\"")[0]["item"]["content"][0],
+            json!({"type":"input_text","text":"x\""})
+        );
+        let answer = d.tool_answer("c", &json!({"ok":true}));
+        assert_eq!(
+            answer,
+            [
+                json!({"type":"conversation.item.create","item":{"type":"function_call_output","call_id":"c","output":"{\"ok\":true}"}})
+            ]
+        );
+        assert_eq!(d.truncate("i", 120)["audio_end_ms"], 120);
+        assert_eq!(serde_json::from_str::<Value>(&d.hear("AA==")).unwrap()["audio"], "AA==");
+        assert!(d.is_silence(&json!({"type":"output_audio_buffer.clear"})) && !d.is_silence(&d.cancel()));
+    }
+
+    #[test]
+    fn a_socket_is_told_the_formats_and_not_the_model() {
+        let update = OpenAiRealtime.session_on_socket(
+            &json!({"type":"realtime","model":"m","audio":{"input":{"a":1},"output":{"voice":"v"}}}),
+        );
+        assert_eq!(
+            update["session"]["audio"]["input"],
+            json!({"a":1,"format":{"type":"audio/pcm","rate":24000}})
+        );
+        assert_eq!(update["session"]["audio"]["output"]["format"]["rate"], 24000);
+        assert_eq!(update["session"].get("model"), None);
+    }
+
+    #[test]
+    fn a_new_call_is_told_what_was_heard() {
+        let cut = Entry {
+            interrupted: true,
+            heard_text: Some("Tell me".into()),
+            ..entry(1, Speaker::Ai, "Tell me about you.")
+        };
+        let gap = Entry {
+            gap: Some("transcription_failed".into()),
+            ..entry(2, Speaker::Candidate, "")
+        };
+        let events = OpenAiRealtime.take_up(&[cut, gap, entry(3, Speaker::Candidate, "Hm.")]);
+        let texts: Vec<&str> = events
+            .iter()
+            .filter_map(|e| e["item"]["content"][0]["text"].as_str())
+            .collect();
+        assert_eq!(
+            texts[..3],
+            ["Tell me … (interrupted)", "(could not be made out)", "Hm."]
+        );
+        assert_eq!(events[0]["item"]["content"][0]["type"], "output_text");
+        assert_eq!(events[0]["item"]["id"].as_str().unwrap().len(), 32);
+        assert_eq!(events[3]["item"]["role"], "system");
+        assert_eq!(events.last().unwrap()["type"], "response.create");
+        let long: Vec<Entry> = (0..500).map(|n| entry(n, Speaker::Ai, "x")).collect();
+        assert_eq!(OpenAiRealtime.take_up(&long).len(), HISTORY_MAX + 2);
+    }
+}
