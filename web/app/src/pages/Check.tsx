@@ -74,13 +74,15 @@ export function Check({ visit, onJoin }: { visit: Visit; onJoin: (microphone: Me
           {NETWORK[check.network].remedy !== null && <p className="remedy">{NETWORK[check.network].remedy}</p>}
         </Row>
       </ol>
-      <div className="choices choices-wide section">
-        <button type="button" className="button button-main" disabled={row !== "ready"} onClick={() => join(stream)}>
-          Start the interview
-        </button>
-      </div>
-      <p className="note section" role="status">
-        {row === "ready" ? "The interviewer greets you first. There is no hurry with any answer." : "The button opens once the steps above are done."}
+      {row === "ready" && (
+        <div className="choices choices-wide apart">
+          <button type="button" className="button button-main" onClick={() => join(stream)}>
+            Start the interview
+          </button>
+        </div>
+      )}
+      <p className="note apart" role="status">
+        {row === "ready" ? "The interviewer greets you first. There is no hurry with any answer." : "After these steps you start the interview yourself."}
       </p>
     </Frame>
   );
@@ -99,7 +101,7 @@ function SoundWork({ check, tell }: { check: CheckState; tell: Tell }) {
         <>
           <p>Three notes were played. Did you hear them?</p>
           <div className="choices">
-            <button type="button" className="button" onClick={() => tell({ on: "sound", sound: "heard" })} autoFocus>
+            <button type="button" className="button button-next" onClick={() => tell({ on: "sound", sound: "heard" })} autoFocus>
               Yes, I heard them
             </button>
             <button type="button" className="button" onClick={() => void play()}>
@@ -113,7 +115,7 @@ function SoundWork({ check, tell }: { check: CheckState; tell: Tell }) {
       ) : (
         <>
           <p>You will hear three soft notes. Headphones are best, if you have them.</p>
-          <button type="button" className="button" disabled={check.sound === "playing"} onClick={() => void play()}>
+          <button type="button" className="button button-next" disabled={check.sound === "playing"} onClick={() => void play()}>
             <Volume2 className="icon" aria-hidden="true" />
             {check.sound === "playing" ? "Playing" : "Play the notes"}
           </button>
@@ -138,7 +140,7 @@ function MicrophoneWork({ check, stream, tell, onAsk }: { check: CheckState; str
             </p>
           )}
           <p>Your browser will ask whether this page may use the microphone. Please allow it.</p>
-          <button type="button" className="button" disabled={microphone.is === "asking"} onClick={onAsk}>
+          <button type="button" className="button button-next" disabled={microphone.is === "asking"} onClick={onAsk}>
             <Mic className="icon" aria-hidden="true" />
             {microphone.is === "asking" ? "Waiting for your browser" : "Use my microphone"}
           </button>
@@ -157,7 +159,7 @@ function MicrophoneWork({ check, stream, tell, onAsk }: { check: CheckState; str
             </ol>
           </div>
           <div className="choices">
-            <button type="button" className="button" onClick={onAsk}>
+            <button type="button" className="button button-next" onClick={onAsk}>
               Try again
             </button>
             <button type="button" className="button button-plain" onClick={() => tell({ on: "without" })}>

@@ -18,7 +18,7 @@ export function Closing({ visit, ended }: { visit: Visit; ended: InterviewEvents
       <h1 ref={heading} tabIndex={-1}>
         {failed ? "We could not finish, and that was not you." : "Thank you for the talk"}
       </h1>
-      <div className="stack section">
+      <div className="stack apart">
         <p className="lead">{leadFor(ended, who)}</p>
         {!failed && (
           <p>
@@ -32,7 +32,7 @@ export function Closing({ visit, ended }: { visit: Visit; ended: InterviewEvents
       <section className="section">
         <h2>Did something go wrong?</h2>
         <p>
-          {failed ? "Ask for another time" : "If the sound failed, if you were cut off, or if the record below has it wrong, say so"} by answering
+          {failed ? "Ask for another time" : "If the sound failed, if you were cut off, or if the record above has it wrong, say so"} by answering
           the e-mail that invited you. Name this code, so that the right interview is found: <strong>{sessionId.slice(-8)}</strong>
         </p>
       </section>

@@ -56,7 +56,7 @@ export function Invitation({ visit, onBegin, onDecline }: { visit: Visit; onBegi
       <p className="consent" id="consent">
         “I agree to be interviewed by an AI, and that what I say is written down and read by {company.name === "" ? "the company" : company.name}.”
       </p>
-      <div className="choices choices-wide section">
+      <div className="choices choices-wide apart">
         <button
           type="button"
           className="button button-main"
@@ -73,7 +73,7 @@ export function Invitation({ visit, onBegin, onDecline }: { visit: Visit; onBegi
           Not now
         </button>
       </div>
-      <p className="note section">First we try your sound and your microphone. The interview starts only when you say so.</p>
+      <p className="note apart">First we try your sound and your microphone. The interview starts only when you say so.</p>
     </Frame>
   );
 }

@@ -53,7 +53,7 @@ function Table({ visit, interview, state }: { visit: Visit; interview: Interview
   const timeUp = state.phase.is === "ending" && state.server?.endsAt !== undefined && Date.parse(state.server.endsAt) - now.epoch < 5_000;
 
   return (
-    <div className="talk" data-session={sessionId}>
+    <main className="talk" data-session={sessionId}>
       <header>
         <SimulatorBanner notices={state.notices} />
         <div className="talk-head">
@@ -119,7 +119,7 @@ function Table({ visit, interview, state }: { visit: Visit; interview: Interview
           <p>What you have said is kept, and {company.name === "" ? "the company" : company.name} reads it. The interview cannot be taken up again afterwards.</p>
         </Confirm>
       )}
-    </div>
+    </main>
   );
 }
 
@@ -139,7 +139,10 @@ function Typing({ interview }: { interview: Interview }) {
         send();
       }}
     >
-      <label htmlFor="answer">{full ? "Your earlier words are still on their way. Wait a moment, then send this." : "Your answer. Enter sends it, Shift and Enter begins a new line."}</label>
+      <label htmlFor="answer">
+        {full ? "Your earlier words are still on their way. Wait a moment, then send this." : "Your answer"}
+        <span className="keys">{full ? "" : " (Enter sends it, Shift and Enter begins a new line)"}</span>
+      </label>
       <textarea
         id="answer"
         className="field"

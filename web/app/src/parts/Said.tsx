@@ -1,4 +1,4 @@
-import { useLayoutEffect, useRef, useState } from "react";
+import { useEffect, useLayoutEffect, useRef, useState } from "react";
 import type { Captions, PendingWords } from "@vivavoce/sdk";
 
 /** What both have said, large, in two places with two marks. The newest stays in view unless one has scrolled away. */
@@ -8,6 +8,16 @@ export function Said({ captions, pending, language }: { captions: Captions; pend
   useLayoutEffect(() => {
     if (following && box.current !== null) box.current.scrollTop = box.current.scrollHeight;
   }, [captions, pending, following]);
+  useEffect(() => {
+    const element = box.current;
+    if (element === null || !following) return undefined;
+    // The footer grows when one types: what was last said must not slide beneath it.
+    const watch = new ResizeObserver(() => {
+      element.scrollTop = element.scrollHeight;
+    });
+    watch.observe(element);
+    return () => watch.disconnect();
+  }, [following]);
   const lang = language ?? undefined;
   const shown = captions.filter((caption) => caption.text.trim() !== "");
 
