@@ -8,6 +8,7 @@ mod column;
 #[cfg(test)]
 mod conformance;
 mod error;
+pub mod journal;
 pub mod model;
 pub mod postgres;
 pub mod sample;

@@ -181,21 +181,25 @@ pub struct SessionOpened {
 }
 
 /// A step of a session's life.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum SessionStep {
     /// The candidate's leg is up.
     Connected {
         /// When.
+        #[serde(with = "crate::clock::wire")]
         at: OffsetDateTime,
     },
     /// The candidate's leg is lost or closed.
     Disconnected {
         /// When.
+        #[serde(with = "crate::clock::wire")]
         at: OffsetDateTime,
     },
     /// It ended.
     Ended {
         /// When.
+        #[serde(with = "crate::clock::wire")]
         at: OffsetDateTime,
         /// Why.
         reason: EndReason,
@@ -295,7 +299,7 @@ pub struct Consent {
 /// Whose key, on which route, with which body.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct IdempotencyKey {
-    /// `sub` of the caller, or the address of an open call.
+    /// Tenant and `sub` of the caller, or the address of an open call: whoever acts for two tenants is two callers.
     pub caller: String,
     /// Method and matched path.
     pub route: String,

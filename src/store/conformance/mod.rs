@@ -42,7 +42,9 @@ const NOW: OffsetDateTime = datetime!(2026-11-24 16:40:00.123456 UTC);
 async fn migrations_and_sample(make: &impl Fn() -> Arc<dyn Store>) {
     let (one, two, three) = (make(), make(), make());
     let (a, b, c) = tokio::join!(one.migrate(), two.migrate(), three.migrate());
-    (a.unwrap(), b.unwrap(), c.unwrap());
+    for migrated in [a, b, c] {
+        migrated.unwrap();
+    }
     one.migrate().await.unwrap();
     one.ping().await.unwrap();
     assert!(one.is_empty().await.unwrap());
