@@ -25,7 +25,7 @@ pub use queue::Full;
 use super::{Entry, SessionEvent, SessionStep, Store};
 use crate::clock::monotonic;
 use crate::ids::{SessionId, TenantId};
-use queue::{New, Queue};
+use queue::{Incoming, Queue};
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -306,7 +306,7 @@ impl Drop for Handle {
 impl Shared {
     fn take(&self, record: Record, waiter: Option<oneshot::Sender<()>>) -> Result<(), Full> {
         // Encoded before the lock is taken: who puts must not wait for who encodes.
-        let taken = New::new(record).and_then(|new| {
+        let taken = Incoming::of(record).and_then(|new| {
             let now = monotonic();
             let mut state = self.lock();
             state.queue.put(now, new, waiter)?;

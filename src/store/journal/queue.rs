@@ -49,14 +49,14 @@ pub(super) struct Durable<W> {
 }
 
 /// A record to take in.
-pub(super) struct New {
+pub(super) struct Incoming {
     record: Record,
     frame: Vec<u8>,
 }
 
-impl New {
+impl Incoming {
     /// Encodes it: done outside of any lock.
-    pub(super) fn new(record: Record) -> Result<Self, Full> {
+    pub(super) fn of(record: Record) -> Result<Self, Full> {
         let frame = frame::encode(&record).ok_or(Full)?;
         Ok(Self { record, frame })
     }
@@ -90,7 +90,7 @@ impl<W> Queue<W> {
     }
 
     /// Takes a record, or refuses it.
-    pub(super) fn put(&mut self, now: Instant, new: New, waiter: Option<W>) -> Result<(), Full> {
+    pub(super) fn put(&mut self, now: Instant, new: Incoming, waiter: Option<W>) -> Result<(), Full> {
         let reserve = if matches!(new.record, Record::Step(..)) {
             RESERVE_BYTES
         } else {
@@ -207,8 +207,8 @@ mod tests {
     use crate::clock::monotonic;
     use crate::store::journal::tests::{entry, step};
 
-    fn new(number: i32) -> New {
-        New::new(entry(number)).unwrap()
+    fn new(number: i32) -> Incoming {
+        Incoming::of(entry(number)).unwrap()
     }
     fn waiters(durable: Vec<Durable<i32>>) -> Vec<i32> {
         durable.into_iter().filter_map(|one| one.waiter).collect()
@@ -271,7 +271,7 @@ mod tests {
             queue.put(now, new(number), None::<i32>).unwrap();
         }
         assert_eq!(queue.put(now, new(4), None), Err(Full));
-        queue.put(now, New::new(step(5)).unwrap(), None).unwrap();
+        queue.put(now, Incoming::of(step(5)).unwrap(), None).unwrap();
         assert_eq!(queue.put(now, new(6), None), Err(Full));
         let (_, until) = queue.unwritten();
         queue.written(until);

@@ -120,17 +120,15 @@ impl Folder {
     }
 
     fn append_to_active(&mut self, frames: &[u8], until: u64) -> io::Result<()> {
-        let active = match &mut self.active {
+        let mut active = match self.active.take() {
             Some(active) => active,
-            None => {
-                let made = self.new_active(until)?;
-                self.active.insert(made)
-            }
+            None => self.new_active(until)?,
         };
         active.until = until;
-        active.file.write_all(frames)?;
         active.bytes += frames.len() as u64;
-        active.file.sync_data()
+        let written = active.file.write_all(frames).and_then(|()| active.file.sync_data());
+        self.active = Some(active);
+        written
     }
 
     fn new_active(&mut self, until: u64) -> io::Result<Active> {
