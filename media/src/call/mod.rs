@@ -199,8 +199,8 @@ impl Core {
             ..
         }) = &mut self.legs[Side::Candidate as usize].current
             && leg.is_same_peer(offer)
-            && leg.answer_again(now, offer).is_ok()
         {
+            leg.answer_again(now, offer)?;
             let answer = leg.answer().to_owned();
             self.retune(Side::Candidate);
             return Ok(answer);

@@ -53,7 +53,7 @@ impl CandidateLeg {
 
     /// Whether this offer comes from the same browser peer, on DTLS that lives: an ICE restart, or a renegotiation.
     pub(crate) fn is_same_peer(&self, offer: &str) -> bool {
-        !self.peer.is_closed() && self.peer.is_up() && sdp::fingerprint(&self.offer) == sdp::fingerprint(offer)
+        !self.peer.is_closed() && self.peer.is_up() && sdp::peer(&self.offer) == sdp::peer(offer)
     }
 
     /// Answers a later offer of the same peer, on the same DTLS.

@@ -205,7 +205,10 @@ impl Peer {
                 RtpCodecKind::Audio,
             )
             .map_err(refused)?;
-        let (disconnected, failed) = if setup.remedies.failed_candidates && setup.remedies.keepalive {
+        // On the AI leg it is the keepalives that go unanswered on a healthy call; on the candidate's, the net that fails.
+        let is_timeless =
+            if manner.controlling { setup.remedies.keepalive } else { setup.remedies.failed_candidates };
+        let (disconnected, failed) = if is_timeless {
             TIMEOUTS_OFF
         } else {
             (Some(Duration::from_secs(5)), Some(Duration::from_secs(25)))

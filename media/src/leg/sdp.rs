@@ -27,9 +27,11 @@ pub(crate) fn attribute<'a>(sdp: &'a str, name: &str) -> Option<&'a str> {
         .map(str::trim)
 }
 
-/// The DTLS fingerprint, for telling a restart from a fresh peer.
-pub(crate) fn fingerprint(sdp: &str) -> Option<&str> {
-    attribute(sdp, "fingerprint")
+/// Names the far peer: its session's id (which an ICE restart keeps, and a new peer connection does not, even where a page
+/// gives it an old certificate) and its fingerprint.
+pub(crate) fn peer(sdp: &str) -> Option<(&str, &str)> {
+    let origin = sdp.lines().find_map(|line| line.strip_prefix("o="))?;
+    Some((origin.split(' ').nth(1)?, attribute(sdp, "fingerprint")?))
 }
 
 /// What was agreed for audio, read from the answer of whoever answered.

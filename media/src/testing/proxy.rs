@@ -2,7 +2,9 @@
 #![allow(clippy::unwrap_used)]
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 use tokio::net::UdpSocket;
+use tokio::sync::Notify;
 
 /// Which way a datagram goes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -15,6 +17,7 @@ pub(crate) enum Way {
 /// Listens for one peer, and speaks to its target from another socket. Ends with its drop.
 pub(crate) struct Proxy {
     pub(crate) address: SocketAddr,
+    rebind: Arc<Notify>,
     task: tokio::task::JoinHandle<()>,
 }
 
@@ -22,13 +25,16 @@ impl Proxy {
     /// `is_lost` is asked for each datagram.
     pub(crate) async fn new(target: SocketAddr, mut is_lost: impl FnMut(Way, &[u8]) -> bool + Send + 'static) -> Self {
         let front = UdpSocket::bind("127.0.0.1:0").await.unwrap();
-        let back = UdpSocket::bind("127.0.0.1:0").await.unwrap();
+        let mut back = UdpSocket::bind("127.0.0.1:0").await.unwrap();
+        let rebind = Arc::new(Notify::new());
+        let rebound = rebind.clone();
         let address = front.local_addr().unwrap();
         let task = tokio::spawn(async move {
             let (mut there, mut here) = (vec![0; 2048], vec![0; 2048]);
             let mut client = None;
             loop {
                 tokio::select! {
+                    () = rebound.notified() => back = UdpSocket::bind("127.0.0.1:0").await.unwrap(),
                     Ok((len, from)) = front.recv_from(&mut there) => {
                         client = Some(from);
                         if !is_lost(Way::There, &there[..len]) {
@@ -45,7 +51,12 @@ impl Proxy {
                 }
             }
         });
-        Self { address, task }
+        Self { address, rebind, task }
+    }
+
+    /// As a NAT that forgets: another port from here on, and what comes to the old one is lost.
+    pub(crate) fn rebind(&self) {
+        self.rebind.notify_one();
     }
 
     /// The description with the target's candidates become this proxy.

@@ -32,3 +32,6 @@ impl Default for Remedies {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;
