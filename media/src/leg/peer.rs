@@ -206,8 +206,11 @@ impl Peer {
             )
             .map_err(refused)?;
         // On the AI leg it is the keepalives that go unanswered on a healthy call; on the candidate's, the net that fails.
-        let is_timeless =
-            if manner.controlling { setup.remedies.keepalive } else { setup.remedies.failed_candidates };
+        let is_timeless = if manner.controlling {
+            setup.remedies.keepalive
+        } else {
+            setup.remedies.failed_candidates
+        };
         let (disconnected, failed) = if is_timeless {
             TIMEOUTS_OFF
         } else {
@@ -504,23 +507,7 @@ impl Peer {
             self.setup.counters.dropped_dtls.bump();
             return;
         }
-        let base = self.sends.len();
         self.read(now, from, bytes);
-        if self.setup.remedies.dtls_flight
-            && dtls_flight::is_handshake(bytes)
-            && !self.sends[base..]
-                .iter()
-                .any(|send| dtls_flight::is_handshake(&send.bytes))
-            && let Some(to) = self.dest
-        {
-            for datagram in self.flight.repeat_asked(now) {
-                self.setup.counters.remedy_dtls_flight.bump();
-                self.sends.push(Transmit {
-                    to,
-                    bytes: datagram.clone(),
-                });
-            }
-        }
         let state = self
             .pc
             .rtp_sender(self.sender)

@@ -301,3 +301,85 @@ fn a_leg_that_hears_nothing_is_lost_within_2_s_and_back_with_the_net() {
         );
     }
 }
+
+fn is_handshake(bytes: &[u8]) -> bool {
+    matches!(bytes.first(), Some(20 | 22))
+}
+
+#[test]
+fn no_lost_handshake_datagram_is_fatal() {
+    let off = Remedies {
+        dtls_flight: false,
+        ..Remedies::default()
+    };
+    let mut stuck = 0;
+    for side in [AI, CANDIDATE] {
+        for which in 0..3 {
+            let lost_once = |remedies: Remedies| {
+                let mut duo = Duo::new([remedies; 2]);
+                let mut seen = 0;
+                duo.lose(move |passing| {
+                    seen += u32::from(passing.from == side && is_handshake(passing.bytes));
+                    passing.from == side && is_handshake(passing.bytes) && seen == which + 1
+                });
+                duo.connect(Duration::from_secs(30)).then(|| duo.now - duo.start)
+            };
+            let took = lost_once(Remedies::default());
+            // Flights 1 to 3 have timers of upstream's own (1 s); and flight 6 comes again once the client's does.
+            assert!(
+                took.is_some_and(|took| took < 1500 * MS),
+                "{side}, datagram {which}: {took:?}"
+            );
+            stuck += u32::from(lost_once(off).is_none());
+        }
+    }
+    assert_eq!(
+        stuck, 2,
+        "flight 4 as server and flight 5 as client, if nothing is done"
+    );
+}
+
+#[test]
+fn five_percent_loss_fails_none_of_200_connects() {
+    let mut times = Vec::new();
+    for _ in 0..200 {
+        let mut duo = Duo::new(all());
+        duo.latency = 40 * MS;
+        duo.lose(|_| rand::random::<f64>() < 0.05);
+        assert!(duo.connect(Duration::from_secs(30)), "{:?}", duo.events);
+        times.push(duo.now - duo.start);
+    }
+    times.sort();
+    println!(
+        "connect and channel at 80 ms round trip, 5 % loss: median {:?}, longest {:?}",
+        times[100], times[199]
+    );
+}
+
+#[test]
+fn the_client_hello_leaves_in_the_moment_that_ice_connects() {
+    let delay = |remedies: Remedies| {
+        let mut duo = Duo::new([Remedies::default(), remedies]);
+        let hello = std::rc::Rc::new(std::cell::Cell::new(None));
+        let seen = hello.clone();
+        duo.lose(move |passing| {
+            if passing.from == CANDIDATE && is_handshake(passing.bytes) && seen.get().is_none() {
+                seen.set(Some(passing.at));
+            }
+            false
+        });
+        assert!(duo.until(Duration::from_secs(2), |duo| duo.candidate.peer.dest().is_some()));
+        let connected = duo.now - duo.start;
+        assert!(duo.until(Duration::from_secs(2), |_| hello.get().is_some()));
+        hello.get().unwrap() - connected
+    };
+    assert_eq!(delay(Remedies::default()), Duration::ZERO);
+    let late = delay(Remedies {
+        client_hello: false,
+        ..Remedies::default()
+    });
+    assert!(
+        late >= 5 * MS,
+        "upstream sends it at once: the remedy is needless ({late:?})"
+    );
+}

@@ -5,7 +5,7 @@ mod far;
 mod proxy;
 
 pub(crate) use far::Far;
-pub(crate) use proxy::{Proxy, Way, candidate};
+pub(crate) use proxy::{Fate, Proxy, Way, candidate};
 
 use std::time::{Duration, Instant};
 

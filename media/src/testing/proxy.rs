@@ -3,6 +3,7 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::net::UdpSocket;
 use tokio::sync::Notify;
 
@@ -14,6 +15,20 @@ pub(crate) enum Way {
     Back,
 }
 
+/// What becomes of a datagram.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Fate {
+    Pass,
+    Lose,
+    Delay(Duration),
+}
+
+impl From<bool> for Fate {
+    fn from(is_lost: bool) -> Self {
+        if is_lost { Self::Lose } else { Self::Pass }
+    }
+}
+
 /// Listens for one peer, and speaks to its target from another socket. Ends with its drop.
 pub(crate) struct Proxy {
     pub(crate) address: SocketAddr,
@@ -22,10 +37,13 @@ pub(crate) struct Proxy {
 }
 
 impl Proxy {
-    /// `is_lost` is asked for each datagram.
-    pub(crate) async fn new(target: SocketAddr, mut is_lost: impl FnMut(Way, &[u8]) -> bool + Send + 'static) -> Self {
-        let front = UdpSocket::bind("127.0.0.1:0").await.unwrap();
-        let mut back = UdpSocket::bind("127.0.0.1:0").await.unwrap();
+    /// The rule is asked for each datagram (`true`: lost).
+    pub(crate) async fn new<F: Into<Fate>>(
+        target: SocketAddr,
+        mut rule: impl FnMut(Way, &[u8]) -> F + Send + 'static,
+    ) -> Self {
+        let front = Arc::new(UdpSocket::bind("127.0.0.1:0").await.unwrap());
+        let mut back = Arc::new(UdpSocket::bind("127.0.0.1:0").await.unwrap());
         let rebind = Arc::new(Notify::new());
         let rebound = rebind.clone();
         let address = front.local_addr().unwrap();
@@ -34,19 +52,13 @@ impl Proxy {
             let mut client = None;
             loop {
                 tokio::select! {
-                    () = rebound.notified() => back = UdpSocket::bind("127.0.0.1:0").await.unwrap(),
+                    () = rebound.notified() => back = Arc::new(UdpSocket::bind("127.0.0.1:0").await.unwrap()),
                     Ok((len, from)) = front.recv_from(&mut there) => {
                         client = Some(from);
-                        if !is_lost(Way::There, &there[..len]) {
-                            let _ = back.send_to(&there[..len], target).await;
-                        }
+                        send(&back, target, &there[..len], rule(Way::There, &there[..len]).into()).await;
                     }
-                    Ok((len, _)) = back.recv_from(&mut here) => {
-                        if let Some(client) = client
-                            && !is_lost(Way::Back, &here[..len])
-                        {
-                            let _ = front.send_to(&here[..len], client).await;
-                        }
+                    Ok((len, _)) = back.recv_from(&mut here) => if let Some(client) = client {
+                        send(&front, client, &here[..len], rule(Way::Back, &here[..len]).into()).await;
                     }
                 }
             }
@@ -74,6 +86,22 @@ impl Proxy {
             replaced.push_str("\r\n");
         }
         replaced
+    }
+}
+
+async fn send(socket: &Arc<UdpSocket>, to: SocketAddr, bytes: &[u8], fate: Fate) {
+    match fate {
+        Fate::Lose => {}
+        Fate::Pass => {
+            let _ = socket.send_to(bytes, to).await;
+        }
+        Fate::Delay(by) => {
+            let (socket, bytes) = (socket.clone(), bytes.to_vec());
+            tokio::spawn(async move {
+                tokio::time::sleep(by).await;
+                let _ = socket.send_to(&bytes, to).await;
+            });
+        }
     }
 }
 

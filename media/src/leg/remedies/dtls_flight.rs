@@ -1,9 +1,10 @@
 //! Remedy: the lost DTLS flight, in either role.
 //!
-//! Defect (rtc-dtls 0.21.1): as client, a lost flight 5 is never sent again though the server repeats flight 4; as
-//! server, a lost flight 4 likewise, and a lost flight 6 leaves the client without Finished. One lost datagram, and the
-//! handshake is stuck for good. Remedy: the last handshake datagrams sent are kept and sent again, word for word, after
-//! 80 ms, doubling; and once we are done, whenever the far end shows by a handshake record that it is not. RFC 6347, 4.2.4.
+//! Defect (rtc-dtls 0.21.1): as client, a lost flight 5 is never sent again, though the server repeats flight 4. As server,
+//! a lost flight 4 neither, once the client has repeated flight 3 before the server's own timer (1 s) fired: the repeat
+//! stops that timer. Chromium repeats after 50 ms. One lost datagram, and the handshake is stuck for good. Remedy: the last
+//! handshake datagrams sent are kept and sent again, word for word, after 80 ms, doubling, until the handshake is done.
+//! (A lost flight 6 upstream repairs by itself, when the far end repeats flight 5.) RFC 6347, 4.2.4.
 
 use bytes::BytesMut;
 use std::time::{Duration, Instant};
@@ -12,8 +13,6 @@ const FIRST: Duration = Duration::from_millis(80);
 const LONGEST: Duration = Duration::from_secs(1);
 /// Datagrams of a flight: a certificate of ours fits in one or two.
 const DATAGRAMS_MAX: usize = 8;
-/// Repeats of the last flight after the handshake, to a far end that asks.
-const AFTERWARDS_MAX: u32 = 20;
 
 /// The flight that is out.
 #[derive(Debug, Default)]
@@ -22,9 +21,6 @@ pub(crate) struct DtlsFlight {
     due: Option<Instant>,
     wait: Duration,
     is_done: bool,
-    afterwards: u32,
-    /// No repeat before this, however often the far end repeats itself.
-    not_before: Option<Instant>,
 }
 
 /// ChangeCipherSpec or Handshake (RFC 6347, 4.1).
@@ -35,19 +31,19 @@ pub(crate) fn is_handshake(datagram: &[u8]) -> bool {
 impl DtlsFlight {
     /// One drain of the peer has sent these handshake datagrams: a new flight, or the same by upstream's own timer.
     pub(crate) fn sent(&mut self, now: Instant, datagrams: Vec<BytesMut>) {
-        if datagrams.is_empty() || datagrams.len() > DATAGRAMS_MAX {
+        if datagrams.is_empty() || datagrams.len() > DATAGRAMS_MAX || self.is_done {
             return;
         }
         self.datagrams = datagrams;
         self.wait = FIRST;
-        self.due = if self.is_done { None } else { Some(now + self.wait) };
-        self.not_before = Some(now + FIRST);
+        self.due = Some(now + self.wait);
     }
 
-    /// The handshake is complete here. The flight is kept for a far end that may have missed it.
+    /// The handshake is complete here.
     pub(crate) fn complete(&mut self) {
         self.is_done = true;
         self.due = None;
+        self.datagrams.clear();
     }
 
     /// When to call [`DtlsFlight::repeat_due`].
@@ -65,15 +61,5 @@ impl DtlsFlight {
             }
             _ => &[],
         }
-    }
-
-    /// A handshake record has come after we were done, and upstream has not answered it: what to send again.
-    pub(crate) fn repeat_asked(&mut self, now: Instant) -> &[BytesMut] {
-        if !self.is_done || self.afterwards >= AFTERWARDS_MAX || self.not_before.is_some_and(|at| at > now) {
-            return &[];
-        }
-        self.afterwards += 1;
-        self.not_before = Some(now + FIRST);
-        &self.datagrams
     }
 }
