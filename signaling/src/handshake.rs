@@ -54,8 +54,10 @@ pub enum Input<'a> {
     Pong,
     /// A frame over [`FRAME_BYTES_MAX`]; what it held was not read.
     TooLarge,
-    /// A frame that breaks RFC 6455, or text that is not UTF-8.
+    /// A frame that breaks RFC 6455.
     Invalid,
+    /// A text frame that is not UTF-8.
+    NotUtf8,
     /// What became of [`Action::Authenticate`].
     Verdict(Verdict),
     /// The session has something to say.
@@ -140,6 +142,8 @@ pub mod close {
     pub const NORMAL: u16 = 1000;
     /// RFC 6455 was broken.
     pub const PROTOCOL: u16 = 1002;
+    /// Text is not UTF-8.
+    pub const NOT_UTF8: u16 = 1007;
     /// A frame is too large.
     pub const TOO_LARGE: u16 = 1009;
     /// Our own failure.
@@ -229,6 +233,7 @@ impl Handshake {
             }
             Input::TooLarge => self.close(close::TOO_LARGE, "frame over 256 KiB"),
             Input::Invalid => self.close(close::PROTOCOL, "not RFC 6455"),
+            Input::NotUtf8 => self.close(close::NOT_UTF8, "text is not UTF-8"),
             Input::Verdict(verdict) => self.verdict(verdict),
             Input::Frame(frame) => {
                 if matches!(self.phase, Phase::Admitted) {

@@ -40,6 +40,13 @@ impl Readiness {
         end.is_ok_and(|phase| *phase == Phase::Ready)
     }
 
+    /// Waits until the process is about to end.
+    pub async fn stopping(&self) {
+        let mut phases = self.0.subscribe();
+        // The sender lives as long as `self`: there is no other end than the phase.
+        _ = phases.wait_for(|phase| *phase == Phase::Stopping).await;
+    }
+
     /// Moves on; a stop is for good.
     pub(super) fn set(&self, phase: Phase) {
         self.0.send_if_modified(|at| {

@@ -212,7 +212,14 @@ fn an_admitted_socket_carries_both_ways() {
 
 #[test]
 fn every_way_to_the_end() {
-    let table: [(Input<'_>, Action); 6] = [
+    let table: [(Input<'_>, Action); 7] = [
+        (
+            Input::NotUtf8,
+            Action::Close {
+                code: 1007,
+                reason: "text is not UTF-8",
+            },
+        ),
         (
             Input::CloseBySession {
                 code: close::SUPERSEDED,
