@@ -11,6 +11,7 @@ pub mod dial;
 pub mod dialect;
 pub mod event;
 pub mod instructions;
+pub mod link;
 pub mod mirror;
 pub mod session;
 mod tls;

@@ -65,6 +65,11 @@ impl Error {
         }
     }
 
+    /// No attempt can succeed as things are.
+    pub fn is_permanent(&self) -> bool {
+        self.permanence() == Permanence::Permanent
+    }
+
     /// The peer could not be made, as against a refusal of the caller or a network that is down: another transport may.
     pub fn is_transport_fault(&self) -> bool {
         match self {
