@@ -47,8 +47,15 @@ pub struct Link {
 
 #[derive(Debug)]
 enum Via {
-    WebRtc { call: Call, dialer: Dialer, call_id: Option<String> },
-    WebSocket { call: Call, socket: socket::Socket },
+    WebRtc {
+        call: Call,
+        dialer: Dialer,
+        call_id: Option<String>,
+    },
+    WebSocket {
+        call: Call,
+        socket: socket::Socket,
+    },
 }
 
 impl Link {
@@ -71,7 +78,9 @@ impl Link {
                 Transport::WebSocket => Self::over_socket(&dialer, &ai.model, dialect, call, session).await,
             }
         };
-        tokio::time::timeout(deadline, connecting).await.unwrap_or(Err(Error::Timeout))
+        tokio::time::timeout(deadline, connecting)
+            .await
+            .unwrap_or(Err(Error::Timeout))
     }
 
     async fn over_webrtc(dialer: Dialer, call: &Call, session: &Value) -> Result<Self, Error> {
@@ -83,7 +92,11 @@ impl Link {
             }
             return Err(Error::Leg(error));
         }
-        let via = Via::WebRtc { call: call.clone(), dialer, call_id: accepted.call_id };
+        let via = Via::WebRtc {
+            call: call.clone(),
+            dialer,
+            call_id: accepted.call_id,
+        };
         Ok(Self { via })
     }
 
@@ -97,7 +110,12 @@ impl Link {
         let opened = socket::open(dialer, model, &*dialect, session).await?;
         let (ears, mouth) = call.ai_pcm().await.map_err(Error::Leg)?;
         let socket = opened.run(dialect, Box::new(ears), Arc::new(mouth));
-        Ok(Self { via: Via::WebSocket { call: call.clone(), socket } })
+        Ok(Self {
+            via: Via::WebSocket {
+                call: call.clone(),
+                socket,
+            },
+        })
     }
 
     /// Whether it is a WebSocket, which is up as soon as it is there.

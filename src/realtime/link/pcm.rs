@@ -44,7 +44,10 @@ impl Mouth for PcmOut {
     fn play(&self, item: &str, pcm: &[i16]) {
         let refused = Self::play(self, item, pcm);
         if !refused.is_zero() {
-            tracing::debug!(refused_ms = refused.as_millis() as u64, "sound of the AI was not taken for play-out");
+            tracing::debug!(
+                refused_ms = refused.as_millis() as u64,
+                "sound of the AI was not taken for play-out"
+            );
         }
     }
     fn finish(&self, item: &str) {
@@ -52,7 +55,10 @@ impl Mouth for PcmOut {
     }
     fn clear(&self) -> Cut {
         let cleared = Self::clear(self);
-        Cut { item: cleared.item.map(|item| (item, cleared.played)), unheard: cleared.unheard }
+        Cut {
+            item: cleared.item.map(|item| (item, cleared.played)),
+            unheard: cleared.unheard,
+        }
     }
     fn played(&self, item: &str) -> Duration {
         Self::played(self, item)

@@ -4,9 +4,9 @@
 //! reading. **Bounds:** some 10 s of messages to the service, then the link is closed as stalled; 1024 to the session, then as
 //! overrun. Pings every 10 s; nothing heard for 25 s closes it.
 
+use super::LinkEvent;
 use super::pcm::{Ears, Mouth};
 use super::voice::{Action, Voice};
-use super::LinkEvent;
 use crate::clock;
 use crate::realtime::dial::{Dialer, Error};
 use crate::realtime::dialect::Dialect;
@@ -67,7 +67,12 @@ impl Drop for Socket {
 }
 
 /// Connects, gives the service the session, and waits until it has taken it. The caller sets the deadline.
-pub(super) async fn open(dialer: &Dialer, model: &str, dialect: &dyn Dialect, session: &Value) -> Result<Opened, Error> {
+pub(super) async fn open(
+    dialer: &Dialer,
+    model: &str,
+    dialect: &dyn Dialect,
+    session: &Value,
+) -> Result<Opened, Error> {
     let mut stream = connect(dialer, model).await?;
     let update = dialect.session_on_socket(session).to_string();
     let lost = |error: &tungstenite::Error| Error::Network(cause(error));
@@ -97,9 +102,13 @@ pub(super) async fn open(dialer: &Dialer, model: &str, dialect: &dyn Dialect, se
 }
 
 async fn connect(dialer: &Dialer, model: &str) -> Result<Stream, Error> {
-    let query: String = url::form_urlencoded::Serializer::new(String::new()).append_pair("model", model).finish();
+    let query: String = url::form_urlencoded::Serializer::new(String::new())
+        .append_pair("model", model)
+        .finish();
     let url = format!("{}?{query}", dialer.url("realtime")).replacen("http", "ws", 1);
-    let mut request = url.into_client_request().map_err(|error| Error::Network(cause(&error)))?;
+    let mut request = url
+        .into_client_request()
+        .map_err(|error| Error::Network(cause(&error)))?;
     if let Some(bearer) = dialer.bearer()? {
         request.headers_mut().insert(AUTHORIZATION, bearer);
     }
@@ -146,7 +155,13 @@ impl Opened {
         let (sink, stream) = self.stream.split();
         let (out, outgoing) = mpsc::channel(OUT_MAX);
         let writer = tokio::spawn(write(sink, outgoing));
-        let carrier = Carrier { out, told, dialect, mouth, voice: Voice::default() };
+        let carrier = Carrier {
+            out,
+            told,
+            dialect,
+            mouth,
+            voice: Voice::default(),
+        };
         let task = tokio::spawn(carrier.run(stream, self.early, ears, orders, writer));
         Socket { commands, events, task }
     }
@@ -269,7 +284,9 @@ impl Carrier {
 
     /// When play-out must be looked at again.
     fn look(&self) -> Option<Duration> {
-        self.voice.rest(|item| self.mouth.played(item)).map(|rest| rest.max(LOOK_MIN))
+        self.voice
+            .rest(|item| self.mouth.played(item))
+            .map(|rest| rest.max(LOOK_MIN))
     }
 
     fn event(&mut self, text: &str) -> Result<(), String> {
@@ -337,7 +354,11 @@ async fn wait(time: Option<Duration>) {
 /// Code and reason of a close, in words for an operator.
 fn closed(frame: Option<&tungstenite::protocol::CloseFrame>) -> String {
     match frame {
-        Some(frame) => format!("closed: {} {}", u16::from(frame.code), frame.reason.chars().take(100).collect::<String>()),
+        Some(frame) => format!(
+            "closed: {} {}",
+            u16::from(frame.code),
+            frame.reason.chars().take(100).collect::<String>()
+        ),
         None => "closed".into(),
     }
 }

@@ -65,7 +65,9 @@ impl Voice {
         match &event.what {
             What::ResponseCreated(response) => self.making = Some(response.id.clone()),
             What::AudioDelta { part, audio } => self.sound(&part.response_id, &part.item_id, audio),
-            What::AudioDone(part) => self.actions.push_back(Action::Finish { item: part.item_id.clone() }),
+            What::AudioDone(part) => self.actions.push_back(Action::Finish {
+                item: part.item_id.clone(),
+            }),
             What::ResponseDone(response) => self.made(response),
             What::SpeechStarted { .. } => {
                 // The service stops what it is making; sound of it that is on its way must not be heard.
@@ -93,15 +95,24 @@ impl Voice {
                 match &cut.item {
                     Some((item, played)) if *item == piece.item => {
                         let heard_ms = (played.as_millis() as u64).min(came_ms);
-                        self.actions.push_back(Action::Truncate { item: item.clone(), heard_ms });
+                        self.actions.push_back(Action::Truncate {
+                            item: item.clone(),
+                            heard_ms,
+                        });
                     }
                     _ if cut.unheard.contains(&piece.item) => {
-                        self.actions.push_back(Action::Truncate { item: piece.item.clone(), heard_ms: 0 });
+                        self.actions.push_back(Action::Truncate {
+                            item: piece.item.clone(),
+                            heard_ms: 0,
+                        });
                     }
                     _ => {}
                 }
             }
-            self.actions.push_back(Action::Tell { what: "cleared", response: turn.response.clone() });
+            self.actions.push_back(Action::Tell {
+                what: "cleared",
+                response: turn.response.clone(),
+            });
             self.cut_off(turn.response);
         }
         self.actions.push_back(Action::AllPlayed);
@@ -116,7 +127,10 @@ impl Voice {
         {
             let response = turn.response.clone();
             self.turns.pop_front();
-            self.actions.push_back(Action::Tell { what: "stopped", response });
+            self.actions.push_back(Action::Tell {
+                what: "stopped",
+                response,
+            });
             ended = true;
         }
         if ended && self.turns.is_empty() {
@@ -126,7 +140,10 @@ impl Voice {
 
     /// How long what is made will sound yet, so that [`Voice::progress`] is called then; `None`: nothing to wait for.
     pub(super) fn rest(&self, played: impl Fn(&str) -> Duration) -> Option<Duration> {
-        self.turns.front().filter(|turn| turn.made).map(|turn| turn.rest(&played))
+        self.turns
+            .front()
+            .filter(|turn| turn.made)
+            .map(|turn| turn.rest(&played))
     }
 
     /// What is to be done next.
@@ -146,15 +163,30 @@ impl Voice {
             if self.turns.len() >= TURNS_MAX {
                 return;
             }
-            self.turns.push_back(Turn { response: response.to_owned(), pieces: Vec::new(), made: false });
-            self.actions.push_back(Action::Tell { what: "started", response: response.to_owned() });
+            self.turns.push_back(Turn {
+                response: response.to_owned(),
+                pieces: Vec::new(),
+                made: false,
+            });
+            self.actions.push_back(Action::Tell {
+                what: "started",
+                response: response.to_owned(),
+            });
         }
-        let Some(turn) = self.turns.iter_mut().find(|turn| turn.response == response) else { return };
+        let Some(turn) = self.turns.iter_mut().find(|turn| turn.response == response) else {
+            return;
+        };
         match turn.pieces.iter_mut().find(|piece| piece.item == item) {
             Some(piece) => piece.samples += pcm.len() as u64,
-            None => turn.pieces.push(Piece { item: item.to_owned(), samples: pcm.len() as u64 }),
+            None => turn.pieces.push(Piece {
+                item: item.to_owned(),
+                samples: pcm.len() as u64,
+            }),
         }
-        self.actions.push_back(Action::Play { item: item.to_owned(), pcm });
+        self.actions.push_back(Action::Play {
+            item: item.to_owned(),
+            pcm,
+        });
     }
 
     fn made(&mut self, response: &Response) {
@@ -164,7 +196,9 @@ impl Voice {
         if let Some(turn) = self.turns.iter_mut().find(|turn| turn.response == response.id) {
             turn.made = true;
             for piece in &turn.pieces {
-                self.actions.push_back(Action::Finish { item: piece.item.clone() });
+                self.actions.push_back(Action::Finish {
+                    item: piece.item.clone(),
+                });
             }
         }
     }
@@ -182,17 +216,26 @@ impl Voice {
 impl Turn {
     /// How much of it has not been played.
     fn rest(&self, played: &impl Fn(&str) -> Duration) -> Duration {
-        let rest = |piece: &Piece| Duration::from_nanos(piece.samples * 1_000_000_000 / RATE).saturating_sub(played(&piece.item));
+        let rest = |piece: &Piece| {
+            Duration::from_nanos(piece.samples * 1_000_000_000 / RATE).saturating_sub(played(&piece.item))
+        };
         let rest: Duration = self.pieces.iter().map(rest).sum();
         // Less than a sample is rounding.
-        if rest < Duration::from_micros(50) { Duration::ZERO } else { rest }
+        if rest < Duration::from_micros(50) {
+            Duration::ZERO
+        } else {
+            rest
+        }
     }
 }
 
 /// Base64 of PCM16, little endian; what is no base64 is silence that never was.
 fn decode(audio: &str) -> Vec<i16> {
     let bytes = STANDARD.decode(audio).unwrap_or_default();
-    bytes.chunks_exact(2).map(|pair| i16::from_le_bytes([pair[0], pair[1]])).collect()
+    bytes
+        .chunks_exact(2)
+        .map(|pair| i16::from_le_bytes([pair[0], pair[1]]))
+        .collect()
 }
 
 #[cfg(test)]
@@ -202,7 +245,9 @@ mod tests {
 
     fn audio(response: &str, item: &str, ms: usize) -> Event {
         let audio = STANDARD.encode(vec![0_u8; ms * 48]);
-        Event::from_value(json!({"type":"response.output_audio.delta","response_id":response,"item_id":item,"delta":audio}))
+        Event::from_value(
+            json!({"type":"response.output_audio.delta","response_id":response,"item_id":item,"delta":audio}),
+        )
     }
     fn created(id: &str) -> Event {
         Event::from_value(json!({"type":"response.created","response":{"id":id}}))
@@ -232,13 +277,21 @@ mod tests {
     #[test]
     fn a_response_sounds_to_its_end() {
         let mut voice = Voice::default();
-        for event in [created("r"), audio("r", "a", 100), audio("r", "a", 100), audio("r", "b", 50)] {
+        for event in [
+            created("r"),
+            audio("r", "a", 100),
+            audio("r", "a", 100),
+            audio("r", "b", 50),
+        ] {
             voice.handle(&event);
         }
         assert_eq!(said(&mut voice), ["started r"]);
         assert_eq!(voice.rest(|_| ms(0)), None, "more may come");
         voice.handle(&done("r"));
-        assert_eq!(voice.rest(|item| if item == "a" { ms(180) } else { ms(0) }), Some(ms(70)));
+        assert_eq!(
+            voice.rest(|item| if item == "a" { ms(180) } else { ms(0) }),
+            Some(ms(70))
+        );
         voice.progress(|item| if item == "a" { ms(200) } else { ms(49) });
         assert_eq!(said(&mut voice), [""; 0]);
         voice.progress(|item| if item == "a" { ms(200) } else { ms(50) });
@@ -254,8 +307,14 @@ mod tests {
             voice.handle(&event);
         }
         assert_eq!(said(&mut voice), ["started r", "clear"]);
-        voice.silenced(&Cut { item: Some(("a".into(), ms(1240))), unheard: vec!["b".into()] });
-        assert_eq!(said(&mut voice), ["truncate a 1240", "truncate b 0", "cleared r", "all"]);
+        voice.silenced(&Cut {
+            item: Some(("a".into(), ms(1240))),
+            unheard: vec!["b".into()],
+        });
+        assert_eq!(
+            said(&mut voice),
+            ["truncate a 1240", "truncate b 0", "cleared r", "all"]
+        );
         for event in [audio("r", "a", 100), audio("r", "c", 100), done("r")] {
             voice.handle(&event);
         }
@@ -284,14 +343,24 @@ mod tests {
         }
         voice.silence();
         said(&mut voice);
-        voice.silenced(&Cut { item: Some(("a".into(), ms(120))), unheard: vec![] });
+        voice.silenced(&Cut {
+            item: Some(("a".into(), ms(120))),
+            unheard: vec![],
+        });
         assert_eq!(said(&mut voice), ["truncate a 100", "cleared r", "all"]);
     }
 
     #[test]
     fn two_responses_in_a_row_stop_one_by_one() {
         let mut voice = Voice::default();
-        for event in [created("r"), audio("r", "a", 100), done("r"), created("s"), audio("s", "b", 100), done("s")] {
+        for event in [
+            created("r"),
+            audio("r", "a", 100),
+            done("r"),
+            created("s"),
+            audio("s", "b", 100),
+            done("s"),
+        ] {
             voice.handle(&event);
         }
         assert_eq!(said(&mut voice), ["started r", "started s"]);
@@ -304,7 +373,9 @@ mod tests {
     #[test]
     fn what_is_no_sound_plays_nothing() {
         let mut voice = Voice::default();
-        let bad = Event::from_value(json!({"type":"response.output_audio.delta","response_id":"r","item_id":"a","delta":"!!"}));
+        let bad = Event::from_value(
+            json!({"type":"response.output_audio.delta","response_id":"r","item_id":"a","delta":"!!"}),
+        );
         for event in [created("r"), bad, audio("r", "a", 0), done("r")] {
             voice.handle(&event);
         }

@@ -48,7 +48,14 @@ impl Machine {
 
     pub(super) fn time_is_up(&mut self, now: Instant) {
         if !self.ai_ready {
-            self.over(now, EndReason::Time, None); // nobody is there to say goodbye
+            // nobody is there to say goodbye; and where nobody ever was, that is a failure
+            let failure = (!self.greeted).then(|| "ai: the interviewer was never reached".to_owned());
+            let reason = if self.greeted {
+                EndReason::Time
+            } else {
+                EndReason::Failed
+            };
+            self.over(now, reason, failure);
             return;
         }
         self.actions.push_back(Action::Notice("time_up"));

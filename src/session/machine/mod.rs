@@ -11,9 +11,9 @@ mod types;
 #[cfg(test)]
 mod tests;
 
-pub use types::{Action, AiLeg, Deadline, DialFailure, Event, Leg, Limits, Phase, Snapshot, Speaking, Transport};
+pub use types::{Action, AiLeg, Deadline, DialFailure, Event, Leg, Limits, Phase, Snapshot, Speaking};
 
-use crate::store::EndReason;
+use crate::{config::Transport, store::EndReason};
 use goodbye::Goodbye;
 use rand::{Rng, SeedableRng, rngs::SmallRng};
 use std::{
@@ -37,8 +37,10 @@ pub struct Machine {
     webrtc_failures: u32,
     /// The interviewer has greeted, on whichever leg.
     greeted: bool,
-    /// The candidate's leg was up for the first time.
+    /// The interviewer began: the interview's time counts from here.
     started: Option<Instant>,
+    /// The candidate's leg was up for the first time in this process: bounds a session whose interviewer never comes.
+    first_up: Option<Instant>,
     /// The AI was told that time is short.
     warned: bool,
     sockets: u32,
@@ -72,6 +74,7 @@ impl Machine {
             webrtc_failures: 0,
             greeted,
             started,
+            first_up: None,
             warned: false,
             sockets: 0,
             alone_since: None,
@@ -152,7 +155,7 @@ impl Machine {
     }
 
     fn ends_at(&self) -> Option<Instant> {
-        self.started.map(|at| at + self.limits.max)
+        self.started.or(self.first_up).map(|at| at + self.limits.max)
     }
 
     fn deadlines(&self) -> [Option<(Instant, Deadline)>; 6] {
@@ -255,12 +258,10 @@ impl Machine {
     fn candidate_up(&mut self, now: Instant) {
         self.candidate = Leg::Up { since: now };
         self.note("candidate", "up", "");
-        if self.started.is_none() {
-            self.started = Some(now);
-        }
+        self.first_up.get_or_insert(now);
         self.actions.push_back(Action::Connected);
         self.presence(now);
-        self.greet();
+        self.greet(now);
     }
 
     fn candidate_lost(&mut self, now: Instant, cause: &'static str) {
@@ -282,7 +283,7 @@ impl Machine {
             self.note("candidate", "back", "");
             self.actions.push_back(Action::Connected);
             self.presence(now);
-            self.greet();
+            self.greet(now);
         }
     }
 
@@ -354,7 +355,7 @@ impl Machine {
         }
         if failure.permanent {
             self.note("ai", "refused", &failure.cause);
-            self.over(now, EndReason::Failed, Some(format!("ai: {}", failure.cause)));
+            self.give_up(now, &failure.cause);
         } else {
             self.ai_failed(now, &failure.cause, failure.retry_after);
         }
@@ -376,7 +377,7 @@ impl Machine {
         if self.greeted {
             self.actions.push_back(Action::TakeUpAgain);
         }
-        self.greet();
+        self.greet(now);
         self.ask_goodbye_if_due();
     }
 
@@ -407,7 +408,7 @@ impl Machine {
             return;
         }
         if self.ai_failures > self.limits.ai_attempts_max {
-            self.over(now, EndReason::Failed, Some(format!("ai: {cause}")));
+            self.give_up(now, cause);
             return;
         }
         if self.ai_failures == self.limits.notice_after {
@@ -427,9 +428,24 @@ impl Machine {
         };
     }
 
-    fn greet(&mut self) {
+    /// No further attempt. An interview that was under way has failed; one that had not begun is kept for another try: the
+    /// candidate's next offer dials again.
+    fn give_up(&mut self, now: Instant, cause: &str) {
+        if self.greeted {
+            self.over(now, EndReason::Failed, Some(format!("ai: {cause}")));
+            return;
+        }
+        self.drop_ai();
+        self.ai_failures = 0;
+        self.ai = AiLeg::Gone { cause: "refused" };
+        self.phase = Phase::Waiting;
+        self.actions.push_back(Action::Notice("ai_unreachable"));
+    }
+
+    fn greet(&mut self, now: Instant) {
         if self.ai_ready && matches!(self.candidate, Leg::Up { .. }) && !self.greeted {
             self.greeted = true;
+            self.started.get_or_insert(now);
             self.actions.push_back(Action::Greet);
         }
     }

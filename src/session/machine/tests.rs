@@ -38,6 +38,16 @@ impl Story {
         self.now = self.now.max(at);
         self.then(Event::Due)
     }
+    /// Time passes over every deadline up to the one that is named.
+    fn until_any(&mut self, deadline: Deadline) -> Vec<Action> {
+        loop {
+            let (_, why) = self.machine.poll_timeout().expect("a deadline is set");
+            let actions = self.until(why);
+            if why == deadline {
+                return actions;
+            }
+        }
+    }
     fn word(&self) -> (&'static str, &'static str, &'static str) {
         let s = self.machine.snapshot();
         (s.session, s.candidate, s.ai)
@@ -118,8 +128,7 @@ fn refusals_back_off_are_told_and_end() {
             .iter()
             .filter(|a| **a == Action::Notice("ai_unreachable"))
             .count();
-        if let Some(Action::End { reason, failure }) = actions.last() {
-            assert_eq!((*reason, failure.as_deref()), (EndReason::Failed, Some("ai: 503")));
+        if story.word().2 == "gone" {
             ended = true;
             break;
         }
@@ -128,16 +137,61 @@ fn refusals_back_off_are_told_and_end() {
         waited += story.now - before;
         assert!(story.now - before <= Limits::default().backoff_max);
     }
-    assert_eq!((told, ended), (1, true));
+    assert_eq!((told, ended), (2, true), "told early, and again when it is given up");
     assert!(
         waited > Duration::from_secs(30),
         "it was tried for long enough: {waited:?}"
+    );
+    assert_eq!(
+        story.word().0,
+        "waiting",
+        "an interview that had not begun is kept for another try"
+    );
+    assert!(story.then(Event::Offered).contains(&Action::DialAi(Transport::WebRtc)));
+    let actions = story.until_any(Deadline::TimeLimit);
+    let last = actions.last();
+    assert!(
+        matches!(
+            last,
+            Some(Action::End {
+                reason: EndReason::Failed,
+                failure: Some(_)
+            })
+        ),
+        "{actions:?}"
+    );
+}
+
+#[test]
+fn an_interview_under_way_whose_ai_stays_away_has_failed() {
+    let mut story = live();
+    story.then(Event::AiClosed("peer".into()));
+    let mut last = None;
+    for _ in 0..40 {
+        story.until(Deadline::Redial);
+        let actions = story.then(Event::DialFailed(DialFailure {
+            cause: "503".into(),
+            permanent: false,
+            transport_fault: false,
+            retry_after: None,
+        }));
+        last = actions.last().cloned();
+        if matches!(last, Some(Action::End { .. })) {
+            break;
+        }
+    }
+    assert_eq!(
+        last,
+        Some(Action::End {
+            reason: EndReason::Failed,
+            failure: Some("ai: 503".into())
+        })
     );
     assert_eq!(story.word().0, "failed");
 }
 
 #[test]
-fn retry_after_is_believed_within_reason_and_a_permanent_refusal_ends_it() {
+fn retry_after_is_believed_within_reason_and_a_permanent_refusal_is_not_tried_again() {
     let mut story = Story::new(Limits::default());
     story.then(Event::Offered);
     story.then(Event::CandidateUp);
@@ -161,16 +215,8 @@ fn retry_after_is_believed_within_reason_and_a_permanent_refusal_ends_it() {
         transport_fault: false,
         retry_after: None,
     }));
-    assert!(
-        matches!(
-            actions.last(),
-            Some(Action::End {
-                reason: EndReason::Failed,
-                ..
-            })
-        ),
-        "{actions:?}"
-    );
+    assert!(actions.contains(&Action::Notice("ai_unreachable")), "{actions:?}");
+    assert_eq!(story.word().2, "gone");
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! The machine's vocabulary: what it is told, what it asks for, and how it stands.
 
-use crate::store::EndReason;
+use crate::{config::Transport, store::EndReason};
 use std::time::{Duration, Instant};
 
 /// Bounds of one interview.
@@ -55,15 +55,6 @@ impl Default for Limits {
             transport: Transport::WebRtc,
         }
     }
-}
-
-/// How the AI is reached.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Transport {
-    /// As a WebRTC peer: Opus goes through untouched.
-    WebRtc,
-    /// PCM over a WebSocket: the fallback.
-    WebSocket,
 }
 
 /// What happened.

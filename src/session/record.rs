@@ -1,0 +1,75 @@
+//! What was said, on its way to the store: entries into the journal, the newest kept for a new AI leg's history.
+
+use crate::{
+    ids::{EntryId, SessionId, TenantId},
+    store::{
+        Entry, SessionEvent, SessionStep,
+        journal::{Journal, Record as Row},
+    },
+};
+use std::collections::BTreeMap;
+use time::OffsetDateTime;
+
+/// See the module.
+pub(super) struct Record {
+    tenant: TenantId,
+    session: SessionId,
+    journal: Journal,
+    entries: BTreeMap<EntryId, Entry>,
+}
+
+impl Record {
+    /// Of a session whose record holds `entries` already.
+    pub(super) fn new(tenant: TenantId, session: SessionId, journal: Journal, entries: Vec<Entry>) -> Self {
+        let entries = entries.into_iter().map(|entry| (entry.id, entry)).collect();
+        Self {
+            tenant,
+            session,
+            journal,
+            entries,
+        }
+    }
+
+    /// Nothing was said yet.
+    pub(super) fn is_empty(&self) -> bool {
+        self.entries.is_empty()
+    }
+
+    /// In conversation order.
+    pub(super) fn in_order(&self) -> Vec<&Entry> {
+        let mut entries: Vec<&Entry> = self.entries.values().collect();
+        entries.sort_by_key(|entry| (entry.sequence, entry.content_index));
+        entries
+    }
+
+    /// Keeps them. What the journal cannot take is said to the operator; it stays here for the history.
+    pub(super) fn put(&mut self, entries: Vec<Entry>) {
+        for entry in &entries {
+            self.entries.insert(entry.id, entry.clone());
+        }
+        self.write(Row::Entries(self.tenant, entries));
+    }
+
+    /// A step of the session's life.
+    pub(super) fn step(&self, step: SessionStep) {
+        self.write(Row::Step(self.tenant, self.session, step));
+    }
+
+    /// A row for operators.
+    pub(super) fn note(&self, at: OffsetDateTime, leg: &str, what: &str, cause: String) {
+        let event = SessionEvent {
+            id: uuid::Uuid::now_v7(),
+            at,
+            leg: leg.to_owned(),
+            what: what.to_owned(),
+            cause,
+        };
+        self.write(Row::Event(self.tenant, self.session, event));
+    }
+
+    fn write(&self, row: Row) {
+        if let Err(error) = self.journal.put_record(row) {
+            tracing::error!(%error, "the journal is full: a row of the record was not kept");
+        }
+    }
+}

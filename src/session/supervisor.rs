@@ -1,0 +1,376 @@
+//! Drives one interview: carries what happens into the pure machines, and what they ask for out.
+//!
+//! Is: one task a session, one loop: command, media, AI link, dial, deadline. Isn't: a decision; those are `machine`'s,
+//! `realtime::transcript`'s and `vivavoce_signaling`'s. Every wait of the loop is one of its five sources; nothing is
+//! awaited inside a turn but the media shard's answer to an offer (bounded).
+
+mod ai;
+mod begin;
+mod candidate;
+mod end;
+
+pub(super) use begin::Begin;
+
+use super::{
+    Deps, Error,
+    browser::Browser,
+    live::{Command, Live, QUEUE, Snapshot},
+    machine::{Action, Event, Limits, Machine, Speaking},
+    meaning::Reader,
+    record::Record,
+};
+use crate::{
+    clock,
+    realtime::{
+        link::Link,
+        mirror::Mirror,
+        transcript::{self, Transcript},
+    },
+    store::{EndReason, SessionStep},
+};
+use std::{
+    collections::BTreeSet,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+use tokio::{
+    sync::{mpsc, watch},
+    task::JoinSet,
+};
+use tokio_util::sync::CancellationToken;
+use tracing::Instrument as _;
+use vivavoce_media::{Call, CallConfig};
+use vivavoce_signaling::{
+    ServerMessage,
+    messages::{Caption, EndReason as EndWord, LegWord, SessionWord, Speaker as Voice, State},
+};
+
+/// How long an ended session stays at least, for its last texts to leave, and at most, for words still being transcribed.
+const LINGER: (Duration, Duration) = (Duration::from_millis(400), Duration::from_secs(6));
+
+struct Supervisor {
+    deps: Deps,
+    begin: Arc<Begin>,
+    machine: Machine,
+    transcript: Transcript,
+    reader: Reader,
+    record: Record,
+    browser: Browser,
+    mirror: Mirror,
+    call: Call,
+    media: mpsc::Receiver<vivavoce_media::Event>,
+    commands: mpsc::Receiver<Command>,
+    snapshot: watch::Sender<Snapshot>,
+    link: Option<Link>,
+    dialling: JoinSet<Result<Link, crate::realtime::dial::Error>>,
+    /// The channel opened before the dial's own answer was read.
+    ready_early: bool,
+    /// When the candidate last ceased to speak: turn latency counts from here.
+    ceased: Option<Instant>,
+    /// Wall and monotonic time of one moment, to tell deadlines in wall time.
+    epoch: (Instant, time::OffsetDateTime),
+    recording_url: Option<String>,
+    /// Items that the candidate typed.
+    typed: BTreeSet<String>,
+    /// When it ended.
+    ended: Option<Instant>,
+}
+
+/// The session's handle, and its task to be spawned by the registry.
+pub(super) async fn new(
+    deps: Deps,
+    begin: Begin,
+    stop: CancellationToken,
+) -> Result<(Live, impl Future<Output = ()> + Send + 'static), Error> {
+    let (id, tenant) = (begin.session.id, begin.session.tenant);
+    let config = CallConfig {
+        name: id.to_string().into(),
+        ..CallConfig::default()
+    };
+    let shard = deps.shard_for(id).ok_or(Error::Unavailable("no media shard"))?;
+    let (call, media) = shard.open(config).await.map_err(|error| {
+        tracing::error!(session.id = %id, %error, "no call on the media shard");
+        Error::Unavailable("media is not available")
+    })?;
+    let (now, wall) = (clock::monotonic(), clock::wall());
+    let limits = Limits {
+        max: begin.max(deps.limits.max_minutes),
+        warn_before: deps.limits.warn_before_end,
+        resume_window: deps.limits.resume_window,
+        transport: deps.ai.transport,
+        ..Limits::default()
+    };
+    let started = begin.session.started_at.map(|at| {
+        now.checked_sub((wall - at).try_into().unwrap_or_default())
+            .unwrap_or(now)
+    });
+    let (commands_in, commands) = mpsc::channel(QUEUE);
+    let (snapshot_in, snapshot) = watch::channel(Snapshot::default());
+    let last = begin.history.iter().map(|entry| entry.sequence).max().unwrap_or(0);
+    let supervisor = Supervisor {
+        machine: Machine::new(limits, rand::random(), !begin.history.is_empty(), started),
+        transcript: Transcript::new(id, last),
+        reader: Reader::default(),
+        record: Record::new(tenant, id, deps.journal.clone(), begin.history.clone()),
+        browser: Browser::new(
+            id.to_string(),
+            deps.resume_keys.clone(),
+            deps.ice_servers.clone(),
+            wall_ms(wall),
+        ),
+        mirror: Mirror::default(),
+        call,
+        media,
+        commands,
+        snapshot: snapshot_in,
+        link: None,
+        dialling: JoinSet::new(),
+        ready_early: false,
+        ceased: None,
+        epoch: (now, wall),
+        recording_url: None,
+        typed: BTreeSet::new(),
+        ended: None,
+        begin: Arc::new(begin),
+        deps,
+    };
+    let live = Live {
+        tenant,
+        id,
+        commands: commands_in,
+        snapshot,
+    };
+    let span = tracing::info_span!("session", session.id = %id, tenant.id = %tenant);
+    Ok((live, supervisor.run(stop).instrument(span)))
+}
+
+fn wall_ms(at: time::OffsetDateTime) -> u64 {
+    u64::try_from(at.unix_timestamp_nanos() / 1_000_000).unwrap_or_default()
+}
+
+enum Turn {
+    Command(Option<Command>),
+    Media(Option<vivavoce_media::Event>),
+    Link(crate::realtime::link::LinkEvent),
+    Dialled(Result<Result<Link, crate::realtime::dial::Error>, tokio::task::JoinError>),
+    Due,
+    Stop,
+}
+
+impl Supervisor {
+    async fn run(mut self, stop: CancellationToken) {
+        tracing::info!("a session lives here");
+        loop {
+            self.carry_out();
+            if self.is_finished() {
+                break;
+            }
+            let due = self.due();
+            let turn = tokio::select! {
+                biased;
+                () = stop.cancelled() => Turn::Stop,
+                event = self.media.recv() => Turn::Media(event),
+                event = next(&mut self.link) => Turn::Link(event),
+                Some(dialled) = self.dialling.join_next() => Turn::Dialled(dialled),
+                command = self.commands.recv() => Turn::Command(command),
+                () = sleep_until(due) => Turn::Due,
+            };
+            match turn {
+                Turn::Command(Some(command)) => self.command(command).await,
+                Turn::Command(None) | Turn::Stop => break,
+                Turn::Media(event) => self.media_event(event),
+                Turn::Link(event) => self.link_event(event),
+                Turn::Dialled(result) => self.dialled(result),
+                Turn::Due => {
+                    let (now, wall) = (clock::monotonic(), clock::wall());
+                    self.transcript.handle_timeout(now, wall);
+                    self.machine.handle(now, Event::Due);
+                }
+            }
+        }
+        self.finish().await;
+    }
+
+    fn tell(&mut self, event: Event) {
+        self.machine.handle(clock::monotonic(), event);
+        self.carry_out();
+    }
+
+    /// Carries out what the machines ask for, until they ask for nothing.
+    fn carry_out(&mut self) {
+        loop {
+            if let Some(action) = self.machine.poll_action() {
+                self.act(action);
+            } else if let Some(action) = self.transcript.poll_action() {
+                match action {
+                    transcript::Action::Put(entries) => {
+                        for entry in entries.iter().filter(|entry| entry.revision == 1) {
+                            self.deps.metrics.entry(entry.speaker, entry.source, None);
+                        }
+                        self.record.put(entries);
+                    }
+                    transcript::Action::Caption(caption) => self.caption(caption),
+                }
+            } else {
+                return;
+            }
+        }
+    }
+
+    fn act(&mut self, action: Action) {
+        let wall = clock::wall();
+        match action {
+            Action::DialAi(transport) => self.dial(transport),
+            Action::HangUpAi => self.hang_up(),
+            Action::Greet => self.send_ai(vec![self.deps.dialect.respond()]),
+            Action::TakeUpAgain => self.take_up_again(),
+            Action::AnswerEndTool { call_id } => {
+                self.send_ai(
+                    self.deps
+                        .dialect
+                        .tool_answer(&call_id, &serde_json::json!({ "ok": true })),
+                );
+            }
+            Action::AskGoodbye(reason) => self.send_ai_unspoken(self.deps.dialect.goodbye(reason)),
+            Action::WarnTimeLeft(left) => {
+                self.send_ai_unspoken(self.deps.dialect.time_left(left.as_secs().div_ceil(60)));
+                self.notice("time_left");
+            }
+            Action::Renegotiate { ice_restart, reason } => {
+                self.say(ServerMessage::Renegotiate {
+                    ice_restart,
+                    reason: reason.to_owned(),
+                });
+            }
+            Action::Notice(code) => self.notice(code),
+            Action::Tell => self.show(),
+            Action::Connected => self.record.step(SessionStep::Connected { at: wall }),
+            Action::Disconnected => self.record.step(SessionStep::Disconnected { at: wall }),
+            Action::Note { leg, what, cause } => {
+                tracing::info!(leg, what, cause, "transition");
+                self.record.note(wall, leg, what, cause);
+            }
+            Action::End { reason, failure } => self.end(reason, failure),
+        }
+    }
+
+    fn due(&self) -> Option<Instant> {
+        let machine = self.machine.poll_timeout().map(|(at, _)| at);
+        [machine, self.transcript.poll_timeout(), self.linger()]
+            .into_iter()
+            .flatten()
+            .min()
+    }
+
+    /// The state as the browser is told it.
+    fn state(&self) -> State {
+        let snapshot = self.machine.snapshot();
+        State {
+            session: match snapshot.session {
+                "connecting" => SessionWord::Connecting,
+                "live" => SessionWord::Live,
+                "ending" => SessionWord::Ending,
+                "completed" => SessionWord::Completed,
+                "failed" => SessionWord::Failed,
+                _ => SessionWord::Waiting,
+            },
+            candidate: leg_word(snapshot.candidate),
+            ai: leg_word(snapshot.ai),
+            speaking: match snapshot.speaking {
+                Speaking::Nobody => None,
+                Speaking::Ai => Some(Voice::Ai),
+                Speaking::Candidate => Some(Voice::Candidate),
+            },
+            ends_at: snapshot.ends_at.map(|at| {
+                let (now, wall) = self.epoch;
+                let ends = if at >= now {
+                    wall + (at - now)
+                } else {
+                    wall - (now - at)
+                };
+                clock::rfc3339_ms(ends)
+            }),
+        }
+    }
+
+    fn show(&mut self) {
+        let snapshot = self.machine.snapshot();
+        let told = Snapshot {
+            session: snapshot.session,
+            candidate: snapshot.candidate,
+            ai: snapshot.ai,
+        };
+        self.snapshot.send_if_modified(|last| {
+            let changed = *last != told;
+            *last = told;
+            changed
+        });
+        let state = self.state();
+        self.say(ServerMessage::State(state));
+    }
+
+    fn say(&mut self, message: ServerMessage) {
+        if !self.browser.say(message) {
+            tracing::warn!("a browser's socket was too slow and was closed");
+            self.machine.handle(clock::monotonic(), Event::SocketDetached);
+        }
+    }
+
+    fn notice(&mut self, code: &'static str) {
+        let text = super::words::notice(code).to_owned();
+        self.say(ServerMessage::Notice {
+            code: code.to_owned(),
+            text,
+        });
+    }
+
+    fn caption(&mut self, caption: transcript::Caption) {
+        let speaker = match caption.speaker {
+            crate::store::Speaker::Ai => Voice::Ai,
+            crate::store::Speaker::Candidate => Voice::Candidate,
+        };
+        self.say(ServerMessage::Caption(Caption {
+            item_id: caption.item_id,
+            previous_item_id: caption.previous_item_id,
+            speaker,
+            text: caption.text,
+            is_final: caption.is_final,
+            at: clock::rfc3339_ms(caption.at),
+        }));
+    }
+}
+
+fn leg_word(word: &str) -> LegWord {
+    match word {
+        "connecting" => LegWord::Connecting,
+        "up" => LegWord::Up,
+        "lost" => LegWord::Lost,
+        "gone" => LegWord::Gone,
+        _ => LegWord::None,
+    }
+}
+
+/// The wire's word for why it ended.
+fn end_word(reason: EndReason) -> EndWord {
+    match reason {
+        EndReason::Interviewer => EndWord::Interviewer,
+        EndReason::Candidate => EndWord::Candidate,
+        EndReason::Recruiter => EndWord::Recruiter,
+        EndReason::Time => EndWord::Time,
+        EndReason::Failed => EndWord::Failed,
+    }
+}
+
+async fn next(link: &mut Option<Link>) -> crate::realtime::link::LinkEvent {
+    match link {
+        Some(link) => link.recv().await,
+        None => std::future::pending().await,
+    }
+}
+
+async fn sleep_until(due: Option<Instant>) {
+    match due {
+        Some(due) => tokio::time::sleep_until(due.into()).await,
+        None => std::future::pending().await,
+    }
+}

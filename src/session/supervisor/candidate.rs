@@ -1,0 +1,164 @@
+//! The candidate's side: commands of HTTP, WHIP and the socket, and the candidate leg's events.
+
+use super::{Supervisor, clock};
+use crate::{
+    metrics::Leg,
+    realtime::allow,
+    session::{
+        Error,
+        live::{Attach, Command},
+        machine::Event,
+    },
+    store::EndReason,
+};
+use vivavoce_media::{CloseCause, Event as MediaEvent, LegEvent, LossCause};
+use vivavoce_signaling::{ClientMessage, ServerMessage};
+
+impl Supervisor {
+    pub(super) async fn command(&mut self, command: Command) {
+        match command {
+            Command::Offer { sdp, reply } => {
+                let answer = self.offer(sdp).await;
+                let _ = reply.send(answer);
+            }
+            Command::Ice(candidate) => self.call.candidate_ice(candidate),
+            Command::Leave => {
+                self.call.candidate_close();
+                self.tell(Event::CandidateClosed("left"));
+            }
+            Command::Attach { request, reply } => {
+                let _ = reply.send(Ok(self.attach(&request)));
+            }
+            Command::Deliver { socket, message } => {
+                if self.browser.is_current(socket) {
+                    self.message(message).await;
+                }
+            }
+            Command::Detach { socket } => {
+                if self.browser.detach(socket) {
+                    self.tell(Event::SocketDetached);
+                }
+            }
+            Command::End {
+                reason,
+                recording_url,
+                reply,
+            } => {
+                self.recording_url = recording_url.or(self.recording_url.take());
+                self.tell(Event::EndAsked(reason));
+                let _ = reply.send(());
+            }
+            Command::Find { speaker, text, reply } => {
+                let _ = reply.send(self.transcript.find(speaker, &text));
+            }
+        }
+    }
+
+    async fn offer(&mut self, sdp: String) -> Result<String, Error> {
+        if self.ended.is_some() {
+            return Err(Error::Ended);
+        }
+        let answer = self.call.candidate_offer(sdp).await.map_err(|error| match error {
+            vivavoce_media::call::Error::Closed => Error::Unavailable("media is not available"),
+            other => Error::BadSdp(other.to_string()),
+        })?;
+        self.tell(Event::Offered);
+        Ok(answer)
+    }
+
+    fn attach(&mut self, request: &Attach) -> crate::session::live::Attached {
+        let state = self.state();
+        let (attached, replaced) = self.browser.attach(request, state);
+        if replaced {
+            self.tell(Event::SocketDetached);
+        }
+        self.tell(Event::SocketAttached);
+        if self.deps.simulated {
+            self.notice("simulated");
+        }
+        attached
+    }
+
+    async fn message(&mut self, message: ClientMessage) {
+        match message {
+            ClientMessage::Offer { sdp, id } => match self.offer(sdp).await {
+                Ok(sdp) => self.say(ServerMessage::Answer { sdp, id }),
+                Err(error) => self.refuse(error.code(), &error.to_string()),
+            },
+            ClientMessage::Candidate { candidate } => self.call.candidate_ice(candidate.map(|it| it.candidate)),
+            ClientMessage::Mute { on } => self.call.mute(on),
+            ClientMessage::Say { text, id } => self.typed(&text, &id),
+            ClientMessage::End {} => self.tell(Event::EndAsked(EndReason::Candidate)),
+            ClientMessage::Event { event } => self.ask_ai(allow::allowed_event(&event)),
+            ClientMessage::Malformed(why) => self.say(ServerMessage::refuse(why)),
+            // Stats are for operators, who have no page yet. Kept speech is acknowledged only once it can be handed over:
+            // until then the browser keeps it.
+            ClientMessage::Stats { .. }
+            | ClientMessage::Speech(_)
+            | ClientMessage::Hello(_)
+            | ClientMessage::Unknown => {}
+        }
+    }
+
+    /// A Realtime client event of the browser's, by socket or data channel, as far as the allow-list lets it.
+    fn ask_ai(&mut self, allowed: Option<serde_json::Value>) {
+        match allowed {
+            Some(event) => self.send_ai(vec![event]),
+            None => self.deps.metrics.signaling_refused("client_event"),
+        }
+    }
+
+    fn refuse(&mut self, code: &str, detail: &str) {
+        self.say(ServerMessage::Error {
+            code: code.to_owned(),
+            detail: detail.to_owned(),
+            fatal: false,
+        });
+    }
+
+    pub(super) fn media_event(&mut self, event: Option<MediaEvent>) {
+        match event {
+            Some(MediaEvent::Candidate(event)) => self.candidate_event(event),
+            Some(MediaEvent::Ai(event)) => self.ai_event(event),
+            Some(MediaEvent::Closed(_)) | None => {
+                if self.ended.is_none() {
+                    tracing::error!("the call is gone from its shard");
+                    self.machine
+                        .handle(clock::monotonic(), Event::EndAsked(EndReason::Failed));
+                }
+            }
+        }
+    }
+
+    fn candidate_event(&mut self, event: LegEvent) {
+        match event {
+            LegEvent::Up { took } => {
+                self.deps.metrics.connected(Leg::Candidate, took);
+                self.tell(Event::CandidateUp);
+            }
+            LegEvent::Lost { cause } => self.tell(Event::CandidateLost(match cause {
+                LossCause::Silent => "silent",
+                LossCause::Ice => "ice",
+            })),
+            LegEvent::Back => self.tell(Event::CandidateBack),
+            LegEvent::Closed {
+                cause: CloseCause::Local,
+            }
+            | LegEvent::FirstMedia
+            | LegEvent::ChannelOpen { .. }
+            | LegEvent::ChannelClosed { .. } => {}
+            LegEvent::Closed { cause } => self.tell(Event::CandidateClosed(close_word(cause))),
+            LegEvent::Message { text } => self.ask_ai(allow::allowed(&text)),
+        }
+    }
+}
+
+/// For the record.
+pub(super) fn close_word(cause: CloseCause) -> &'static str {
+    match cause {
+        CloseCause::Peer => "closed by the far end",
+        CloseCause::Failed => "failed",
+        CloseCause::Local => "closed here",
+        CloseCause::Overrun => "overrun",
+    }
+}

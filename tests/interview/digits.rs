@@ -1,0 +1,177 @@
+//! Judge mode: digits as dual tones, each counted at the far ear, both ways.
+
+use crate::{
+    lossy::Lossy,
+    peer::{Peer, RATE},
+    stack::{Seat, Stack, until},
+};
+use serde_json::{Value, json};
+use std::time::Duration;
+use vivavoce_simulator::judge::{Detector, Pattern, encode};
+
+const COUNT: usize = 200;
+
+fn judge(count: usize) -> Value {
+    json!({ "mode": "judge", "judge": { "count": count } })
+}
+
+fn sequence(count: usize) -> Vec<u8> {
+    (0..count).map(|n| ((n * 3 + n / 7) % 10) as u8).collect()
+}
+
+/// Digits in all that a peer has heard, gaps of lost packets filled with silence by timestamp.
+fn heard_digits(peer: &Peer) -> Vec<u8> {
+    peer.heard(|heard| {
+        let mut packets: Vec<_> = heard.iter().collect();
+        packets.sort_by_key(|packet| {
+            packet
+                .timestamp
+                .wrapping_sub(heard.first().map_or(0, |first| first.timestamp))
+        });
+        let (mut detector, mut digits, mut next) = (Detector::new(RATE), vec![], None::<u32>);
+        for packet in packets {
+            if let Some(gap) = next
+                .map(|next| packet.timestamp.wrapping_sub(next))
+                .filter(|gap| *gap < RATE)
+            {
+                digits.extend(detector.push(&vec![0; gap as usize]));
+            }
+            digits.extend(detector.push(&packet.pcm));
+            next = Some(packet.timestamp.wrapping_add(packet.pcm.len() as u32));
+        }
+        digits.extend(detector.push(&[0; 9_600]));
+        digits.into_iter().map(|heard| heard.digit).collect()
+    })
+}
+
+/// One SSRC, sequence numbers that rise by one (but for what the network lost or turned round).
+fn assert_one_stream(peer: &Peer, lossless: bool) {
+    peer.heard(|heard| {
+        assert!(heard.windows(2).all(|pair| pair[0].ssrc == pair[1].ssrc), "one SSRC");
+        if lossless {
+            for pair in heard.windows(2) {
+                assert_eq!(
+                    pair[1].sequence,
+                    pair[0].sequence.wrapping_add(1),
+                    "sequence numbers rise by one"
+                );
+            }
+        }
+    });
+}
+
+async fn call_of(stack: &Stack) -> Value {
+    let calls = stack.calls().await;
+    stack.call(calls.last().expect("a call")["id"].as_str().unwrap()).await
+}
+
+async fn said_and_heard(stack: &Stack, peer: &Peer, digits: &[u8]) -> Value {
+    peer.say(&encode(digits, &Pattern::at(RATE)), Some(0));
+    let length = Duration::from_millis(160 * digits.len() as u64);
+    until(
+        length + Duration::from_secs(20),
+        "all digits are spoken and heard",
+        async || {
+            let call = call_of(stack).await;
+            let (heard, spoken) = (
+                call["digits"].as_array()?.len(),
+                call["spoken_digits"].as_array()?.len(),
+            );
+            (peer.unspoken() == 0 && heard >= digits.len() * 95 / 100 && spoken >= COUNT).then_some(())
+        },
+    )
+    .await;
+    // the last of them is still on its way
+    let mut last = Value::Null;
+    until(Duration::from_secs(10), "nothing more is heard", async || {
+        let call = call_of(stack).await;
+        let settled = call["digits"] == last["digits"] && call["spoken_digits"] == last["spoken_digits"];
+        last = call;
+        (settled && last["digits"].is_array()).then_some(())
+    })
+    .await;
+    tokio::time::timeout(Duration::from_secs(5), async {
+        let mut ticks = tokio::time::interval(Duration::from_millis(100));
+        let mut before = 0;
+        loop {
+            ticks.tick().await;
+            let now = heard_digits(peer).len();
+            if now >= COUNT || (now == before && now > 0) {
+                return;
+            }
+            before = now;
+        }
+    })
+    .await
+    .expect("the peer has heard them");
+    last
+}
+
+fn text(digits: &[u8]) -> String {
+    digits.iter().map(u8::to_string).collect()
+}
+
+async fn seated(stack: &Stack) -> (Seat, Peer, String) {
+    let seat = stack.seat().await;
+    let (peer, offer) = Peer::offer(None).await;
+    let answer = stack.exchange(&seat, &offer).await;
+    (seat, peer, answer)
+}
+
+async fn two_hundred_each_way(vars: &[(&str, &str)]) {
+    let stack = Stack::start(judge(COUNT), vars).await;
+    let (_seat, peer, answer) = seated(&stack).await;
+    let digits = sequence(COUNT);
+    peer.answer(&answer).await; // the first digit is said the moment the leg is up, whoever is there to hear it
+    let call = said_and_heard(&stack, &peer, &digits).await;
+    assert_eq!(call["digits_text"].as_str().unwrap(), text(&digits), "candidate to AI");
+    let spoken: String = call["spoken_digits_text"]
+        .as_str()
+        .unwrap()
+        .chars()
+        .take(COUNT)
+        .collect();
+    assert_eq!(text(&heard_digits(&peer)), spoken, "AI to candidate");
+    assert_one_stream(&peer, true);
+    let first_said = peer.spoken()[0].1 as f64;
+    let first_heard = call["digits"][0]["at_epoch_ms"].as_f64().unwrap();
+    assert!(
+        first_heard - first_said < 2_000.0,
+        "the first was {} ms late",
+        first_heard - first_said
+    );
+    peer.close().await;
+    stack.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn two_hundred_digits_each_way_over_webrtc() {
+    two_hundred_each_way(&[]).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn two_hundred_digits_each_way_over_the_websocket_fallback() {
+    two_hundred_each_way(&[("OPENAI_REALTIME_TRANSPORT", "websocket")]).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn two_percent_loss_loses_what_the_network_lost_and_no_more() {
+    let stack = Stack::start(judge(COUNT), &[]).await;
+    let relay = stack.relay().udp[0];
+    let lossy = Lossy::start(relay, 20_261_124).await;
+    let (_seat, peer, answer) = seated(&stack).await;
+    peer.answer(&lossy.in_front(&answer)).await;
+    peer.up().await;
+    lossy.lose(20);
+    let call = said_and_heard(&stack, &peer, &sequence(COUNT)).await;
+    let lost_up = lossy.counts.lost_up.load(std::sync::atomic::Ordering::Relaxed);
+    let received = &call["received"];
+    let never_came = received["lost"].as_u64().unwrap_or_else(|| panic!("{received}"));
+    assert!(lost_up > 0, "the network lost something");
+    assert!(
+        never_came <= lost_up,
+        "the network lost {lost_up} packets, the AI misses {never_came}"
+    );
+    peer.close().await;
+    stack.stop().await;
+}

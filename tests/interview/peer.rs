@@ -1,0 +1,333 @@
+//! A candidate that is not a browser: the async `webrtc` crate with a microphone and ears of its own.
+//!
+//! It speaks PCM as 20 ms Opus packets in real time, silence in between, and decodes what it hears with the wall time of
+//! each packet, so that a test can say what arrived, how late, and in which order.
+
+use rtc::{
+    peer_connection::configuration::media_engine::MIME_TYPE_OPUS,
+    rtp_transceiver::rtp_sender::{
+        RTCRtpCodec, RTCRtpCodecParameters, RTCRtpCodingParameters, RTCRtpEncodingParameters, RtpCodecKind,
+    },
+};
+use std::{
+    collections::VecDeque,
+    sync::{Arc, Mutex},
+    time::{Duration, SystemTime, UNIX_EPOCH},
+};
+use tokio::{
+    sync::{mpsc, watch},
+    task::JoinHandle,
+};
+use webrtc::{
+    data_channel::{DataChannel, DataChannelEvent},
+    media_stream::{
+        MediaStreamTrack,
+        track_local::{TrackLocal, static_rtp::TrackLocalStaticRTP},
+        track_remote::{TrackRemote, TrackRemoteEvent},
+    },
+    peer_connection::{
+        MediaEngine, PeerConnection, PeerConnectionBuilder, PeerConnectionEventHandler, RTCIceGatheringState,
+        RTCPeerConnectionState, RTCSessionDescription,
+    },
+};
+
+pub const RATE: u32 = 48_000;
+const FRAME: usize = 960;
+
+/// One decoded packet: when it came, its RTP timestamp, its sound.
+pub struct Heard {
+    pub at_ms: u64,
+    pub sequence: u16,
+    pub timestamp: u32,
+    pub ssrc: u32,
+    pub pcm: Vec<i16>,
+}
+
+#[derive(Default)]
+struct Shared {
+    mouth: Mutex<VecDeque<(Vec<i16>, Option<u64>)>>,
+    /// Wall time at which each marked frame left.
+    spoken: Mutex<Vec<(u64, u64)>>,
+    ears: Mutex<Vec<Heard>>,
+    messages: Mutex<Vec<String>>,
+}
+
+pub struct Peer {
+    pc: Arc<dyn PeerConnection>,
+    shared: Arc<Shared>,
+    state: watch::Receiver<RTCPeerConnectionState>,
+    channel: Option<Arc<dyn DataChannel>>,
+    channel_open: watch::Receiver<bool>,
+    tasks: Vec<JoinHandle<()>>,
+}
+
+struct Handler {
+    shared: Arc<Shared>,
+    gathered: mpsc::Sender<()>,
+    state: watch::Sender<RTCPeerConnectionState>,
+}
+
+#[async_trait::async_trait]
+impl PeerConnectionEventHandler for Handler {
+    async fn on_ice_gathering_state_change(&self, state: RTCIceGatheringState) {
+        if state == RTCIceGatheringState::Complete {
+            let _ = self.gathered.try_send(());
+        }
+    }
+    async fn on_connection_state_change(&self, state: RTCPeerConnectionState) {
+        let _ = self.state.send(state);
+    }
+    async fn on_track(&self, track: Arc<dyn TrackRemote>) {
+        let shared = self.shared.clone();
+        tokio::spawn(async move {
+            let mut decoder = opus::Decoder::new(RATE, opus::Channels::Mono).unwrap();
+            while let Some(event) = track.poll().await {
+                match event {
+                    TrackRemoteEvent::OnRtpPacket(packet) => {
+                        let mut pcm = vec![0i16; 5760];
+                        let n = decoder.decode(&packet.payload, &mut pcm, false).unwrap_or(0);
+                        pcm.truncate(n);
+                        shared.ears.lock().unwrap().push(Heard {
+                            at_ms: wall_ms(),
+                            sequence: packet.header.sequence_number,
+                            timestamp: packet.header.timestamp,
+                            ssrc: packet.header.ssrc,
+                            pcm,
+                        });
+                    }
+                    TrackRemoteEvent::OnEnded => break,
+                    _ => {}
+                }
+            }
+        });
+    }
+}
+
+pub fn wall_ms() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_millis() as u64
+}
+
+fn opus_codec() -> RTCRtpCodec {
+    RTCRtpCodec {
+        mime_type: MIME_TYPE_OPUS.to_owned(),
+        clock_rate: RATE,
+        channels: 2,
+        sdp_fmtp_line: "minptime=10;useinbandfec=1".to_owned(),
+        rtcp_feedback: vec![],
+    }
+}
+
+impl Peer {
+    /// A peer and its offer, with all its candidates. `channel`: the label of a data channel made before the offer.
+    pub async fn offer(channel: Option<&str>) -> (Self, String) {
+        let shared = Arc::new(Shared::default());
+        let (gathered, mut gathering) = mpsc::channel(1);
+        let (state_in, state) = watch::channel(RTCPeerConnectionState::New);
+        let mut media = MediaEngine::default();
+        media
+            .register_codec(
+                RTCRtpCodecParameters {
+                    rtp_codec: opus_codec(),
+                    payload_type: 111,
+                    ..Default::default()
+                },
+                RtpCodecKind::Audio,
+            )
+            .unwrap();
+        let pc = PeerConnectionBuilder::new()
+            .with_media_engine(media)
+            .with_handler(Arc::new(Handler {
+                shared: shared.clone(),
+                gathered,
+                state: state_in,
+            }))
+            .with_udp_addrs(vec!["127.0.0.1:0"])
+            .build()
+            .await
+            .unwrap();
+        let pc: Arc<dyn PeerConnection> = Arc::new(pc);
+        let ssrc: u32 = rand::random();
+        let track = Arc::new(TrackLocalStaticRTP::new(MediaStreamTrack::new(
+            "mic".into(),
+            "mic".into(),
+            "mic".into(),
+            RtpCodecKind::Audio,
+            vec![RTCRtpEncodingParameters {
+                rtp_coding_parameters: RTCRtpCodingParameters {
+                    ssrc: Some(ssrc),
+                    ..Default::default()
+                },
+                codec: opus_codec(),
+                ..Default::default()
+            }],
+        )));
+        pc.add_track(track.clone() as Arc<dyn TrackLocal>).await.unwrap();
+        let (open_in, channel_open) = watch::channel(false);
+        let mut tasks = vec![];
+        let channel = match channel {
+            Some(label) => {
+                let channel = pc.create_data_channel(label, None).await.unwrap();
+                let (polled, shared) = (channel.clone(), shared.clone());
+                tasks.push(tokio::spawn(async move {
+                    while let Some(event) = polled.poll().await {
+                        match event {
+                            DataChannelEvent::OnOpen => drop(open_in.send(true)),
+                            DataChannelEvent::OnMessage(message) => {
+                                shared
+                                    .messages
+                                    .lock()
+                                    .unwrap()
+                                    .push(String::from_utf8_lossy(&message.data).into_owned());
+                            }
+                            DataChannelEvent::OnClose => break,
+                            _ => {}
+                        }
+                    }
+                }));
+                Some(channel)
+            }
+            None => None,
+        };
+        let offer = pc.create_offer(None).await.unwrap();
+        pc.set_local_description(offer).await.unwrap();
+        let _ = tokio::time::timeout(Duration::from_secs(5), gathering.recv()).await;
+        let sdp = pc.local_description().await.unwrap().sdp;
+        let (mouth, mut up) = (shared.clone(), state.clone());
+        tasks.push(tokio::spawn(async move {
+            let _ = up.wait_for(|s| *s == RTCPeerConnectionState::Connected).await;
+            speak(mouth, track, ssrc).await;
+        }));
+        (
+            Self {
+                pc,
+                shared,
+                state,
+                channel,
+                channel_open,
+                tasks,
+            },
+            sdp,
+        )
+    }
+
+    pub async fn answer(&self, sdp: &str) {
+        let answer = RTCSessionDescription::answer(sdp.to_owned()).unwrap();
+        self.pc.set_remote_description(answer).await.unwrap();
+    }
+
+    /// Resolves once ICE, DTLS and SRTP are up.
+    pub async fn up(&self) {
+        let mut state = self.state.clone();
+        tokio::time::timeout(
+            Duration::from_secs(15),
+            state.wait_for(|s| *s == RTCPeerConnectionState::Connected),
+        )
+        .await
+        .expect("the leg comes up")
+        .unwrap();
+    }
+
+    /// Resolves once the peer has seen its connection end.
+    pub async fn down(&self) {
+        let mut state = self.state.clone();
+        let down = |s: &RTCPeerConnectionState| {
+            matches!(
+                s,
+                RTCPeerConnectionState::Closed | RTCPeerConnectionState::Failed | RTCPeerConnectionState::Disconnected
+            )
+        };
+        tokio::time::timeout(Duration::from_secs(30), state.wait_for(down))
+            .await
+            .expect("the leg goes")
+            .unwrap();
+    }
+
+    /// Queues sound; the first frame's wall time of leaving is kept under `mark`.
+    pub fn say(&self, pcm: &[i16], mark: Option<u64>) {
+        let mut mouth = self.shared.mouth.lock().unwrap();
+        for (index, frame) in pcm.chunks(FRAME).enumerate() {
+            let mut frame = frame.to_vec();
+            frame.resize(FRAME, 0);
+            mouth.push_back((frame, mark.filter(|_| index == 0)));
+        }
+    }
+
+    /// Frames still to be spoken.
+    pub fn unspoken(&self) -> usize {
+        self.shared.mouth.lock().unwrap().len()
+    }
+
+    /// (mark, wall ms) of each marked sound that has left.
+    pub fn spoken(&self) -> Vec<(u64, u64)> {
+        self.shared.spoken.lock().unwrap().clone()
+    }
+
+    /// What was heard so far, through `read`.
+    pub fn heard<T>(&self, read: impl FnOnce(&[Heard]) -> T) -> T {
+        read(&self.shared.ears.lock().unwrap())
+    }
+
+    pub fn messages(&self) -> Vec<String> {
+        self.shared.messages.lock().unwrap().clone()
+    }
+
+    pub async fn send(&self, text: &str) {
+        let mut open = self.channel_open.clone();
+        tokio::time::timeout(Duration::from_secs(10), open.wait_for(|open| *open))
+            .await
+            .expect("it opens")
+            .unwrap();
+        self.channel
+            .as_ref()
+            .expect("made with a channel")
+            .send_text(text)
+            .await
+            .unwrap();
+    }
+
+    pub async fn close(self) {
+        let _ = self.pc.close().await;
+        for task in &self.tasks {
+            task.abort();
+        }
+    }
+}
+
+async fn speak(shared: Arc<Shared>, track: Arc<TrackLocalStaticRTP>, ssrc: u32) {
+    let mut encoder = opus::Encoder::new(RATE, opus::Channels::Mono, opus::Application::Audio).unwrap();
+    encoder.set_bitrate(opus::Bitrate::Bits(48_000)).unwrap();
+    encoder.set_inband_fec(true).unwrap();
+    let mut ticks = tokio::time::interval(Duration::from_millis(20));
+    let (mut sequence, mut timestamp) = (1u16, 1u32);
+    loop {
+        ticks.tick().await;
+        let (pcm, mark) = shared
+            .mouth
+            .lock()
+            .unwrap()
+            .pop_front()
+            .unwrap_or_else(|| (vec![0; FRAME], None));
+        let payload = encoder.encode_vec(&pcm, 1200).unwrap();
+        let header = rtc::rtp::header::Header {
+            version: 2,
+            marker: sequence == 1,
+            payload_type: 111,
+            sequence_number: sequence,
+            timestamp,
+            ssrc,
+            ..Default::default()
+        };
+        let packet = rtc::rtp::Packet {
+            header,
+            payload: payload.into(),
+        };
+        sequence = sequence.wrapping_add(1);
+        timestamp = timestamp.wrapping_add(FRAME as u32);
+        if let Some(mark) = mark {
+            shared.spoken.lock().unwrap().push((mark, wall_ms()));
+        }
+        if track.write_rtp(packet).await.is_err() {
+            return;
+        }
+    }
+}
