@@ -1,1 +1,7 @@
-//! Two legs joined, each with a far end of its own, on a virtual clock.
+//! Two legs joined, each with a real far end (a leg of the other kind), on a virtual clock.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod bad_input;
+mod joined;
+mod renewal;
+mod world;

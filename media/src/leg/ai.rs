@@ -57,3 +57,18 @@ impl AiLeg {
         Ok(())
     }
 }
+
+/// As a browser does it, in tests.
+#[cfg(test)]
+impl AiLeg {
+    /// An ICE restart: the new offer.
+    pub(crate) fn restart(&mut self, now: Instant) -> String {
+        self.peer.restart();
+        sdp::polish(&self.peer.offer(now).expect("an offer"), Some(111), &[])
+    }
+
+    /// Takes the answer to [`AiLeg::restart`].
+    pub(crate) fn accept_again(&mut self, now: Instant, answer: &str) -> Result<(), Error> {
+        self.peer.accept(now, sdp::admit(answer))
+    }
+}

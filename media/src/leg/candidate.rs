@@ -80,7 +80,7 @@ fn negotiate(now: Instant, peer: &mut Peer, advertise: &[SocketAddr], offer: &st
     if !offer.lines().any(|line| line.starts_with("m=audio ")) {
         return Err(Error::NoAudio);
     }
-    let answer = peer.answer(now, sdp::admit(offer))?;
+    let answer = sdp::reconcile(offer, &peer.answer(now, sdp::admit(offer))?);
     let audio = sdp::audio(&answer).ok_or(Error::NoAudio)?;
     let answer = sdp::polish(&answer, Some(audio.payload_type), advertise);
     Ok((answer, audio))

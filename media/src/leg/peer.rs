@@ -594,6 +594,13 @@ impl Peer {
         self.setup.ssrc
     }
 
+    /// The next offer restarts ICE.
+    #[cfg(test)]
+    pub(crate) fn restart(&mut self) {
+        self.pc.restart_ice();
+        self.add_locals();
+    }
+
     /// Where media goes.
     pub(crate) fn dest(&self) -> Option<SocketAddr> {
         self.dest

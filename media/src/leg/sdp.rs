@@ -91,10 +91,46 @@ fn direction(line: &str) -> Option<(bool, bool)> {
     }
 }
 
+/// Where both directions of an answer's section are within what the offer's section leaves: an offer that only sends is
+/// answered with one that only receives (RFC 3264, 6.1). `rtc` answers `sendrecv`.
+pub(crate) fn reconcile(offer: &str, answer: &str) -> String {
+    let whole = offer
+        .lines()
+        .take_while(|line| !line.starts_with("m="))
+        .find_map(direction)
+        .unwrap_or((true, true));
+    let offered: Vec<(bool, bool)> = sections(offer)
+        .iter()
+        .map(|section| section.iter().find_map(|line| direction(line)).unwrap_or(whole))
+        .collect();
+    let mut reconciled = String::with_capacity(answer.len());
+    let mut section = None;
+    for line in answer.lines().map(str::trim_end) {
+        if line.starts_with("m=") {
+            section = Some(section.map_or(0, |index: usize| index + 1));
+        }
+        let their = section.and_then(|index| offered.get(index)).copied();
+        let line = match (direction(line), their) {
+            (Some((sends, receives)), Some((they_send, they_receive))) => {
+                match (sends && they_receive, receives && they_send) {
+                    (true, true) => "a=sendrecv",
+                    (true, false) => "a=sendonly",
+                    (false, true) => "a=recvonly",
+                    (false, false) => "a=inactive",
+                }
+            }
+            _ => line,
+        };
+        reconciled.push_str(line);
+        reconciled.push_str("\r\n");
+    }
+    reconciled
+}
+
 /// Media sections, each from its `m=` line on.
 fn sections(sdp: &str) -> Vec<Vec<&str>> {
     let mut sections: Vec<Vec<&str>> = Vec::new();
-    for line in sdp.lines() {
+    for line in sdp.lines().map(str::trim_end) {
         if line.starts_with("m=") {
             sections.push(vec![line]);
         } else if let Some(section) = sections.last_mut() {

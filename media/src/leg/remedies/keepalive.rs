@@ -34,10 +34,10 @@ impl Keepalive {
         }
     }
 
-    /// There is somewhere to send to: begin.
+    /// There is somewhere to send to: begin, at once, so that it is soon known whether the far end answers.
     pub(crate) fn start(&mut self, now: Instant) {
         if self.due.is_none() {
-            self.due = Some(now + self.every);
+            self.due = Some(now);
         }
     }
 
