@@ -8,10 +8,12 @@ mod serve;
 
 pub use ready::{Phase, Readiness};
 
+use crate::api::idempotency::Sealer;
 use crate::api::{self, limit};
 use crate::auth::Tokens;
 use crate::config::Config;
 use crate::metrics::Metrics;
+use crate::session::Sessions;
 use crate::store::{self, Store};
 use axum::http::HeaderMap;
 use limit::Limits;
@@ -35,6 +37,10 @@ pub struct App {
     pub config: Arc<Config>,
     /// What is kept.
     pub store: Arc<dyn Store>,
+    /// The interviews that live in this process.
+    pub sessions: Sessions,
+    /// Seals what is kept for repeated requests.
+    pub sealer: Arc<Sealer>,
     /// Our own tokens.
     pub tokens: Tokens,
     /// What is counted.
@@ -81,10 +87,15 @@ pub struct Running {
 }
 
 /// Binds, starts and returns at once; [`Readiness::wait`] says when callers are let in.
-pub async fn start(config: Config) -> Result<Running, Error> {
+pub async fn start(mut config: Config) -> Result<Running, Error> {
     install_crypto();
+    let listener = bind("LISTEN_ADDR", config.http.listen).await?;
+    let http = address("LISTEN_ADDR", config.http.listen, &listener)?;
+    if config.http.public_app_url.port() == Some(0) {
+        // The default of a port that the system chose.
+        _ = config.http.public_app_url.set_port(Some(http.port()));
+    }
     let config = Arc::new(config);
-    let http = bind("LISTEN_ADDR", config.http.listen).await?;
     let metrics = match config.http.metrics_addr {
         Some(address) => Some(bind("METRICS_ADDR", address).await?),
         None => None,
@@ -92,6 +103,8 @@ pub async fn start(config: Config) -> Result<Running, Error> {
     std::fs::create_dir_all(&config.http.data_dir).map_err(Error::DataDir)?;
     let app = App {
         store: store::open(&config.database.url)?,
+        sessions: Sessions::temp(),
+        sealer: Arc::new(Sealer::new(&config.auth)),
         tokens: Tokens::new(&config.auth),
         metrics: Metrics::new(),
         limits: Arc::new(Limits::new(config.http.open_calls_per_minute)),
@@ -101,7 +114,7 @@ pub async fn start(config: Config) -> Result<Running, Error> {
     };
     let (stop, tasks) = (CancellationToken::new(), TaskTracker::new());
     let running = Running {
-        http: address("LISTEN_ADDR", app.config.http.listen, &http)?,
+        http,
         metrics: match &metrics {
             Some(listener) => Some(address("METRICS_ADDR", app.config.http.listen, listener)?),
             None => None,
@@ -111,7 +124,7 @@ pub async fn start(config: Config) -> Result<Running, Error> {
         tasks: tasks.clone(),
     };
     let router = api::router(app.clone());
-    tasks.spawn(serve::serve(http, router, stop.clone(), tasks.clone()));
+    tasks.spawn(serve::serve(listener, router, stop.clone(), tasks.clone()));
     if let Some(listener) = metrics {
         let router = api::metrics_router(app.clone());
         tasks.spawn(serve::serve(listener, router, stop.clone(), tasks.clone()));

@@ -2,7 +2,7 @@
 
 use super::problem::{Invalid, Kind, Problem};
 use crate::app::App;
-use crate::auth::{self, Caller, bearer};
+use crate::auth::{self, Caller, Role, bearer};
 use axum::body::Bytes;
 use axum::extract::{FromRequest, FromRequestParts, Path, Query, Request};
 use axum::http::request::Parts;
@@ -38,6 +38,24 @@ impl FromRequestParts<App> for Caller {
             app.metrics.auth_refused(error);
             error.into()
         })
+    }
+}
+
+impl Caller {
+    /// Lets nobody in but this role.
+    pub fn must_be(&self, role: Role) -> Result<(), Problem> {
+        if self.role == role {
+            return Ok(());
+        }
+        Err(Problem::new(Kind::Forbidden, format!("This is for the role {role}")))
+    }
+
+    /// Lets recruiters in, and admins, who are recruiters too.
+    pub fn must_recruit(&self) -> Result<(), Problem> {
+        if self.recruits() {
+            return Ok(());
+        }
+        Err(Problem::new(Kind::Forbidden, "This is for recruiters"))
     }
 }
 

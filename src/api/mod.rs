@@ -8,9 +8,14 @@ mod docs;
 mod extract;
 mod guard;
 mod health;
+pub mod idempotency;
+pub(crate) mod invitations;
 pub mod limit;
 mod pages;
 pub mod problem;
+mod sdp;
+mod sessions;
+mod transcript;
 
 pub use extract::{Body, Id, OrEmpty, Params, read};
 pub use guard::security_headers;
@@ -60,7 +65,12 @@ pub fn openapi(app: &App) -> OpenApi {
 }
 
 fn routes(app: &App) -> OpenApiRouter<App> {
-    let gated = OpenApiRouter::new().layer(from_fn_with_state(app.clone(), guard::ready));
+    let gated = OpenApiRouter::new()
+        .merge(invitations::routes(app))
+        .merge(sessions::routes(app))
+        .merge(sdp::routes())
+        .merge(transcript::routes())
+        .layer(from_fn_with_state(app.clone(), guard::ready));
     OpenApiRouter::with_openapi(Document::openapi())
         .merge(health::routes())
         .merge(gated)

@@ -4,6 +4,7 @@
 //! secret, nor what only the log should say.
 
 use crate::auth;
+use crate::session;
 use crate::store;
 use axum::Json;
 use axum::http::{HeaderName, HeaderValue, StatusCode, header};
@@ -201,6 +202,17 @@ impl From<auth::Error> for Problem {
             Kind::Unauthorized,
             "Authorization: Bearer with a token that is in force",
         )
+    }
+}
+
+impl From<session::Error> for Problem {
+    fn from(error: session::Error) -> Self {
+        match error {
+            session::Error::Ended => Self::new(Kind::Gone, "The interview is over"),
+            session::Error::NotFound => Self::not_found(),
+            session::Error::BadSdp(why) => Self::invalid("", why),
+            session::Error::Unavailable(why) => Self::new(Kind::Unavailable, why).retry_after(Duration::from_secs(2)),
+        }
     }
 }
 

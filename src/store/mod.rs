@@ -77,6 +77,8 @@ pub trait Store: Send + Sync + 'static {
     ) -> Result<SessionOpened>;
     /// A session of the tenant.
     async fn session(&self, tenant: TenantId, id: SessionId) -> Result<Option<Session>>;
+    /// The session of an invitation, over or not.
+    async fn session_of(&self, tenant: TenantId, invitation: InvitationId) -> Result<Option<Session>>;
     /// Sessions of the tenant, newest first, after a cursor.
     async fn sessions(&self, tenant: TenantId, limit: u32, after: Option<SessionId>) -> Result<Vec<Session>>;
     /// A step of a session's life. Steps never go backwards: one that would is ignored (answers false), such as a leg's

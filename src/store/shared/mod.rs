@@ -118,6 +118,9 @@ impl Store for Backend {
     async fn session(&self, tenant: TenantId, id: SessionId) -> Result<Option<Session>> {
         read!(self, Scope::Tenant(tenant), |tx| sessions::one(tx, tenant, id))
     }
+    async fn session_of(&self, tenant: TenantId, invitation: InvitationId) -> Result<Option<Session>> {
+        read!(self, Scope::Tenant(tenant), |tx| sessions::of(tx, tenant, invitation))
+    }
     async fn sessions(&self, tenant: TenantId, limit: u32, after: Option<SessionId>) -> Result<Vec<Session>> {
         read!(self, Scope::Tenant(tenant), |tx| sessions::page(
             tx, tenant, limit, after

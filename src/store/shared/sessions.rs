@@ -80,6 +80,15 @@ pub(super) async fn one(tx: &mut Connection, tenant: TenantId, id: SessionId) ->
     row.as_ref().map(rows::session).transpose()
 }
 
+pub(super) async fn of(tx: &mut Connection, tenant: TenantId, invitation: InvitationId) -> Result<Option<Session>> {
+    let row = ask(select_session!("WHERE s.tenant_id = $1 AND s.invitation_id = $2"))
+        .bind(Id(tenant.0))
+        .bind(Id(invitation.0))
+        .fetch_optional(tx)
+        .await?;
+    row.as_ref().map(rows::session).transpose()
+}
+
 pub(super) async fn page(
     tx: &mut Connection,
     tenant: TenantId,

@@ -1,0 +1,14 @@
+//! The HTTP contract, asked from outside: a server on SQLite (and Postgres where a database decides), a client, answers.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod auth;
+mod bad_input;
+mod idempotency;
+mod invitations;
+mod openapi;
+mod operation;
+#[path = "../support/postgres.rs"]
+mod postgres;
+mod sessions;
+mod support;
+mod transcript;
