@@ -11,22 +11,31 @@ pub use ready::{Phase, Readiness};
 use crate::api::idempotency::Sealer;
 use crate::api::{self, limit};
 use crate::auth::Tokens;
-use crate::config::Config;
+use crate::config::{self, Config};
 use crate::metrics::Metrics;
-use crate::session::Sessions;
+use crate::realtime::dialect::OpenAiRealtime;
+use crate::session::{Deps, Sessions};
+use crate::store::journal::{self, Journal};
 use crate::store::{self, Store};
 use axum::http::HeaderMap;
 use limit::Limits;
+use secrecy::ExposeSecret as _;
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
+use vivavoce_media::{Shard, ShardConfig, shard};
+use vivavoce_signaling::resume;
 
 /// How long requests that are being answered may take to end once the process stops.
 const STOP_WAIT: Duration = Duration::from_secs(10);
+/// How long the database may take for what the journal still holds; the rest waits on the disk.
+const DRAIN_WAIT: Duration = Duration::from_secs(5);
+/// What the journal holds at most while the database is away: some 100,000 entries.
+pub const JOURNAL_BYTES_MAX: usize = 64 * 1024 * 1024;
 /// Between two tries to migrate a database that is away: the first wait, and the longest.
 const RETRY_WAIT: (Duration, Duration) = (Duration::from_millis(250), Duration::from_secs(10));
 
@@ -51,6 +60,10 @@ pub struct App {
     pub ready: Readiness,
     /// The security headers of every answer.
     pub headers: Arc<HeaderMap>,
+    /// Everything written goes through it.
+    pub journal: Journal,
+    /// The media threads.
+    pub shards: Arc<[Shard]>,
 }
 
 /// Why the server could not start. One line.
@@ -69,6 +82,17 @@ pub enum Error {
     /// The folder of the data cannot be made or written.
     #[error("DATA_DIR: {0}")]
     DataDir(io::Error),
+    /// A media thread cannot start.
+    #[error("UDP_PORT: {address}: {error}")]
+    Shard {
+        /// The address of its port.
+        address: SocketAddr,
+        /// Why.
+        error: shard::Error,
+    },
+    /// The journal cannot be opened.
+    #[error("DATA_DIR: {0}")]
+    Journal(#[from] journal::Error),
     /// The database's address is not understood.
     #[error("DATABASE_URL: {0}")]
     Store(#[from] store::Error),
@@ -78,6 +102,8 @@ pub enum Error {
 pub struct Running {
     /// Where HTTP is served.
     pub http: SocketAddr,
+    /// The ports of the candidates' audio, one a shard.
+    pub udp: Vec<SocketAddr>,
     /// Where metrics are served, if anywhere.
     pub metrics: Option<SocketAddr>,
     /// The shared state.
@@ -95,44 +121,110 @@ pub async fn start(mut config: Config) -> Result<Running, Error> {
         // The default of a port that the system chose.
         _ = config.http.public_app_url.set_port(Some(http.port()));
     }
-    let config = Arc::new(config);
-    let metrics = match config.http.metrics_addr {
+    let metrics_listener = match config.http.metrics_addr {
         Some(address) => Some(bind("METRICS_ADDR", address).await?),
         None => None,
     };
+    let metrics_at = match &metrics_listener {
+        Some(listener) => Some(address("METRICS_ADDR", http, listener)?),
+        None => None,
+    };
     std::fs::create_dir_all(&config.http.data_dir).map_err(Error::DataDir)?;
-    let app = App {
-        store: store::open(&config.database.url)?,
-        sessions: Sessions::temp(),
-        sealer: Arc::new(Sealer::new(&config.auth)),
-        tokens: Tokens::new(&config.auth),
-        metrics: Metrics::new(),
-        limits: Arc::new(Limits::new(config.http.open_calls_per_minute)),
-        ready: Readiness::new(),
-        headers: Arc::new(api::security_headers(&config.http)),
-        config,
-    };
     let (stop, tasks) = (CancellationToken::new(), TaskTracker::new());
-    let running = Running {
-        http,
-        metrics: match &metrics {
-            Some(listener) => Some(address("METRICS_ADDR", app.config.http.listen, listener)?),
-            None => None,
-        },
-        app: app.clone(),
-        stop: stop.clone(),
-        tasks: tasks.clone(),
-    };
+    let (app, driver) = build(config, &tasks)?;
+
     let router = api::router(app.clone());
     tasks.spawn(serve::serve(listener, router, stop.clone(), tasks.clone()));
-    if let Some(listener) = metrics {
+    if let Some(listener) = metrics_listener {
         let router = api::metrics_router(app.clone());
         tasks.spawn(serve::serve(listener, router, stop.clone(), tasks.clone()));
     }
-    tasks.spawn(until(stop.clone(), migrate(app.clone())));
-    tasks.spawn(until(stop, forget(app)));
-    tracing::info!(http = %running.http, metrics = ?running.metrics, "listening");
-    Ok(running)
+    tasks.spawn(until(stop.clone(), forget(app.clone())));
+    let migrated = migrate(app.clone());
+    let begun = stop.clone();
+    tasks.spawn(async move {
+        until(begun, migrated).await;
+        driver.run().await; // ends with the journal, or at once where the stop came first
+    });
+    let udp = app.shards.iter().map(Shard::local_addr).collect();
+    tracing::info!(%http, ?udp, metrics = ?metrics_at, "listening");
+    Ok(Running {
+        http,
+        udp,
+        metrics: metrics_at,
+        app,
+        stop,
+        tasks,
+    })
+}
+
+/// Everything that handlers share, and the journal's driver, which waits for the migrations.
+fn build(config: Config, tasks: &TaskTracker) -> Result<(App, journal::Driver), Error> {
+    let config = Arc::new(config);
+    let metrics = Metrics::new();
+    let store = store::open(&config.database.url)?;
+    let settings = journal::Settings {
+        bytes_max: JOURNAL_BYTES_MAX,
+        watch: Arc::new(metrics.clone()),
+        ..journal::Settings::default()
+    };
+    let (journal, driver) = Journal::open(&config.http.data_dir.join("journal"), store.clone(), settings)?;
+    let shards = shards(&config.media)?;
+    for shard in shards.iter() {
+        metrics.watch_shard(shard.counters());
+    }
+    let secrets = config.auth.jwt_secrets.iter();
+    let sessions = Sessions::new(Deps {
+        store: store.clone(),
+        journal: journal.clone(),
+        shards: shards.clone(),
+        ai: Arc::new(config.ai.clone()),
+        dialect: Arc::new(OpenAiRealtime),
+        limits: config.session.clone(),
+        resume_keys: resume::Key::new(secrets.map(|secret| secret.expose_secret())),
+        ice_servers: config.media.ice_servers.clone(),
+        simulated: config.ai.simulated,
+        metrics: metrics.clone(),
+        tasks: tasks.clone(),
+    });
+    let counted = sessions.clone();
+    metrics.watch_sessions(Box::new(move || counted.counts().into_iter().collect()));
+    let watched = journal.clone();
+    metrics.watch_journal(Box::new(move || watched.status()));
+    let app = App {
+        store,
+        sessions,
+        sealer: Arc::new(Sealer::new(&config.auth)),
+        tokens: Tokens::new(&config.auth),
+        metrics,
+        limits: Arc::new(Limits::new(config.http.open_calls_per_minute)),
+        ready: Readiness::new(),
+        headers: Arc::new(api::security_headers(&config.http)),
+        journal,
+        shards,
+        config,
+    };
+    Ok((app, driver))
+}
+
+fn shards(media: &config::Media) -> Result<Arc<[Shard]>, Error> {
+    let start = |bind: &SocketAddr| {
+        let config = ShardConfig {
+            bind: *bind,
+            advertise: media.public_ip.clone(),
+            ai_bind: unspecified(bind.ip()),
+        };
+        Shard::start(config).map_err(|error| Error::Shard { address: *bind, error })
+    };
+    media.udp.iter().map(start).collect()
+}
+
+/// Where AI legs' sockets bind: wherever the system routes from, in the family of the public port.
+fn unspecified(ip: IpAddr) -> IpAddr {
+    match ip {
+        IpAddr::V4(_) => Ipv4Addr::UNSPECIFIED.into(),
+        IpAddr::V6(_) => Ipv6Addr::UNSPECIFIED.into(),
+    }
 }
 
 impl Running {
@@ -140,10 +232,17 @@ impl Running {
     pub async fn stop(self) {
         tracing::info!("stopping");
         self.app.ready.set(Phase::Stopping);
+        self.app.sessions.shutdown().await;
         self.stop.cancel();
+        if let Err(left) = self.app.journal.clone().close(DRAIN_WAIT).await {
+            tracing::warn!(%left, "the journal keeps them for the next start");
+        }
         self.tasks.close();
         if tokio::time::timeout(STOP_WAIT, self.tasks.wait()).await.is_err() {
             tracing::warn!("some requests did not end in time");
+        }
+        for shard in self.app.shards.iter() {
+            shard.stop();
         }
         tracing::info!("stopped");
     }

@@ -6,6 +6,7 @@
 mod scraped;
 
 use crate::auth;
+use crate::store::journal;
 use crate::store::{Source, Speaker};
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::encoding::text::encode;
@@ -52,6 +53,9 @@ type Counts<const N: usize> = Family<Labels<N>, Counter>;
 type Times<const N: usize> = Family<Labels<N>, Histogram, fn() -> Histogram>;
 /// Sessions by state, asked at each scrape.
 pub type States = Box<dyn Fn() -> Vec<(&'static str, u64)> + Send + Sync>;
+
+/// The journal's state, asked at each scrape.
+pub type Waiting = Box<dyn Fn() -> journal::Status + Send + Sync>;
 
 /// The registry and its metrics. Cheap to clone.
 #[derive(Clone)]
@@ -207,6 +211,11 @@ impl Metrics {
         *lock(&self.0.scraped.states) = Some(states);
     }
 
+    /// Asks for the journal's state at each scrape.
+    pub fn watch_journal(&self, ask: Waiting) {
+        *lock(&self.0.scraped.journal) = Some(ask);
+    }
+
     /// OpenMetrics text.
     pub fn text(&self) -> Result<String, fmt::Error> {
         let mut text = String::new();
@@ -316,6 +325,12 @@ impl Default for Metrics {
 impl fmt::Debug for Metrics {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Metrics")
+    }
+}
+
+impl journal::Watch for Metrics {
+    fn durable(&self, after: Duration) {
+        self.0.store.observe(after.as_secs_f64());
     }
 }
 

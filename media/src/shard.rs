@@ -101,6 +101,11 @@ impl Shard {
         self.counters.clone()
     }
 
+    /// Whether its thread still serves the port.
+    pub fn is_running(&self) -> bool {
+        !self.commands.is_closed()
+    }
+
     /// Opens a call, without legs yet. Its events queue up to 1024; an owner who lets it overrun loses the call.
     pub async fn open(&self, config: CallConfig) -> Result<(Call, mpsc::Receiver<Event>), Error> {
         let (events, told) = mpsc::channel(EVENTS + 1);

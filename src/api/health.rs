@@ -1,7 +1,7 @@
 //! Is the process alive, is it ready, what has it counted.
 
 use super::problem::{Kind, Problem};
-use crate::app::{App, Phase};
+use crate::app::{App, JOURNAL_BYTES_MAX, Phase};
 use crate::auth::bearer;
 use axum::Json;
 use axum::Router;
@@ -16,6 +16,7 @@ use subtle::ConstantTimeEq as _;
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
+use vivavoce_media::Shard;
 
 /// How long the database may take to answer `readyz`.
 const PING_WAIT: Duration = Duration::from_secs(2);
@@ -50,6 +51,10 @@ pub struct Ready {
     phase: &'static str,
     /// The database answers.
     database: bool,
+    /// What is said reaches the disk, and there is room for more.
+    journal: bool,
+    /// The media ports are served.
+    media: bool,
 }
 
 /// Is the process alive? Asks nothing else.
@@ -69,7 +74,10 @@ async fn readyz(State(app): State<App>) -> (StatusCode, Json<Ready>) {
     let database = tokio::time::timeout(PING_WAIT, app.store.ping())
         .await
         .is_ok_and(|pong| pong.is_ok());
-    let ready = phase == Phase::Ready && database;
+    let status = app.journal.status();
+    let journal = status.disk_ok && status.queued_bytes < JOURNAL_BYTES_MAX / 10 * 9;
+    let media = app.shards.iter().all(Shard::is_running);
+    let ready = phase == Phase::Ready && database && journal && media;
     let status = if ready {
         StatusCode::OK
     } else {
@@ -80,7 +88,13 @@ async fn readyz(State(app): State<App>) -> (StatusCode, Json<Ready>) {
         Phase::Ready => "ready",
         Phase::Stopping => "stopping",
     };
-    (status, Json(Ready { ready, phase, database }))
+    (status, Json(Ready {
+        ready,
+        phase,
+        database,
+        journal,
+        media,
+    }))
 }
 
 async fn metrics(State(app): State<App>) -> Result<Response, Problem> {

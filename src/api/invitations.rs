@@ -216,13 +216,13 @@ pub(crate) fn link(app: &App, token: &str) -> String {
     format!("{base}/interview/join?token={token}")
 }
 
-/// An invitation of this process's own making (`demo`): its link.
+/// An invitation of this process's own making (`demo`): its link, and the token in it.
 pub(crate) async fn invite(
     app: &App,
     tenant: TenantId,
     candidate: CandidateId,
     position: PositionId,
-) -> Result<String, crate::store::Error> {
+) -> Result<(String, String), crate::store::Error> {
     let token = random_hex();
     let now = clock::wall();
     let new = NewInvitation {
@@ -235,7 +235,7 @@ pub(crate) async fn invite(
         expires_at: now + time::Duration::hours(48),
     };
     app.store.invitation_create(tenant, &new).await?;
-    Ok(link(app, &token))
+    Ok((link(app, &token), token))
 }
 
 fn hours(said: Option<i64>) -> Result<time::Duration, Problem> {

@@ -6,6 +6,7 @@
 use crate::auth;
 use crate::session;
 use crate::store;
+use crate::store::journal;
 use axum::Json;
 use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
@@ -213,6 +214,12 @@ impl From<session::Error> for Problem {
             session::Error::BadSdp(why) => Self::invalid("", why),
             session::Error::Unavailable(why) => Self::new(Kind::Unavailable, why).retry_after(Duration::from_secs(2)),
         }
+    }
+}
+
+impl From<journal::Full> for Problem {
+    fn from(_: journal::Full) -> Self {
+        Self::new(Kind::Unavailable, "The database is away").retry_after(Duration::from_secs(5))
     }
 }
 

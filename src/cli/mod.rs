@@ -2,12 +2,14 @@
 //!
 //! Exit status: 0, 1 for a failure, 2 for bad usage. What a script reads goes to stdout, the log to stderr.
 
+mod demo;
 mod doctor;
 mod logging;
 mod migrate;
 mod output;
 mod secret;
 mod serve;
+mod simulate;
 mod token;
 
 use clap::{Parser, Subcommand};
@@ -25,6 +27,10 @@ struct Cli {
 enum Command {
     /// Runs the server; the environment configures it (README.md has the table)
     Serve,
+    /// Runs relay, simulator and sample data in one process on this machine, and prints the link to open
+    Demo(demo::Args),
+    /// Runs the simulator of the AI service alone
+    Simulate(simulate::Args),
     /// Brings the database up to date
     Migrate(migrate::Args),
     /// Mints a token and prints it alone
@@ -48,6 +54,8 @@ pub fn run() -> ExitCode {
     let cli = Cli::parse(); // exits with 2 on bad usage
     let result = match cli.command {
         Command::Serve => serve::run(),
+        Command::Demo(args) => demo::run(&args),
+        Command::Simulate(args) => simulate::run(args),
         Command::Migrate(args) => migrate::run(&args),
         Command::Token(args) => token::run(&args),
         Command::Doctor(args) => doctor::run(&args),

@@ -21,6 +21,8 @@ pub struct Ai {
     pub transcription_model: String,
     /// `OPENAI_REALTIME_TRANSPORT`.
     pub transport: Transport,
+    /// `AI_SIMULATED`: it is the simulator, and candidates are told so.
+    pub simulated: bool,
     /// `OPENAI_DIAL_TIMEOUT_S`: how long one attempt to open a call may take.
     pub dial_timeout: Duration,
 }
@@ -55,6 +57,7 @@ impl Ai {
             model: name(vars, "OPENAI_REALTIME_MODEL", "gpt-realtime-2.1")?,
             transcription_model: name(vars, "OPENAI_TRANSCRIPTION_MODEL", "gpt-4o-mini-transcribe")?,
             transport: transport(vars)?,
+            simulated: vars.flag("AI_SIMULATED")?,
             dial_timeout: vars.seconds("OPENAI_DIAL_TIMEOUT_S", 10, 1, 60)?,
             base_url,
         })

@@ -2,6 +2,7 @@
 
 use super::Error;
 use super::vars::{Vars, refuse};
+use std::collections::BTreeMap;
 use tracing_subscriber::EnvFilter;
 
 /// The log.
@@ -23,6 +24,11 @@ pub enum LogFormat {
 }
 
 impl Log {
+    /// These variables alone: for a command that needs no others.
+    pub fn from_vars(vars: &BTreeMap<String, String>) -> Result<Self, Error> {
+        Self::read(&Vars::new(vars))
+    }
+
     pub(super) fn read(vars: &Vars<'_>) -> Result<Self, Error> {
         let format = match vars.text("LOG_FORMAT") {
             None | Some("human") => LogFormat::Human,

@@ -68,6 +68,11 @@ pub const TABLE: &[Variable] = &[
         "`10`",
         "How long one attempt to reach the AI service may take, 1 to 60 seconds",
     ),
+    plain(
+        "AI_SIMULATED",
+        "`no`",
+        "`yes` where `OPENAI_BASE_URL` is the simulator: candidates are told so. `demo` sets it by itself",
+    ),
     plain("LISTEN_ADDR", "`0.0.0.0:8080`", "Where HTTP and WebSocket are served"),
     plain(
         "PUBLIC_APP_URL",

@@ -66,6 +66,7 @@ fn each_bad_variable_stops_the_start_with_one_line_that_names_it() {
         ("OPENAI_TRANSCRIPTION_MODEL", "two words"),
         ("OPENAI_REALTIME_TRANSPORT", "carrier-pigeon"),
         ("OPENAI_DIAL_TIMEOUT_S", "0"),
+        ("AI_SIMULATED", "perhaps"),
         ("RESUME_WINDOW_S", "soon"),
         ("TIME_WARNING_S", "3601"),
         ("MAX_MINUTES", "59"),

@@ -60,6 +60,15 @@ impl<'a> Vars<'a> {
         }
     }
 
+    /// `yes` or `no`; no where it is not set.
+    pub(super) fn flag(&self, name: &'static str) -> Result<bool, Error> {
+        match self.text(name) {
+            None | Some("no" | "false" | "0") => Ok(false),
+            Some("yes" | "true" | "1") => Ok(true),
+            Some(other) => Err(refuse(name, format!("should be yes or no, but is {other:?}"))),
+        }
+    }
+
     /// Whole seconds within bounds, or the default.
     pub(super) fn seconds(&self, name: &'static str, default: u64, min: u64, max: u64) -> Result<Duration, Error> {
         self.number(name, default, min, max).map(Duration::from_secs)

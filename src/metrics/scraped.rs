@@ -1,6 +1,7 @@
 //! The metrics that are counted elsewhere: the shards' counters and the sessions, read at each scrape.
 
-use super::{States, lock};
+use super::{States, Waiting, lock};
+use crate::store::journal::Status;
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric as _};
 use prometheus_client::metrics::MetricType;
@@ -16,6 +17,7 @@ use vivavoce_media::Counters;
 pub(super) struct Scraped {
     pub(super) shards: Mutex<Vec<Arc<Counters>>>,
     pub(super) states: Mutex<Option<States>>,
+    pub(super) journal: Mutex<Option<Waiting>>,
 }
 
 impl fmt::Debug for Scraped {
@@ -41,6 +43,10 @@ impl Collector for Scraped {
         }
         let value = ConstGauge::new(i64::try_from(sum(&|c| c.calls.get())).unwrap_or(i64::MAX));
         value.encode(encoder.encode_descriptor("calls", "Calls open on the shards", None, MetricType::Gauge)?)?;
+
+        if let Some(status) = lock(&self.journal).as_ref().map(|ask| ask()) {
+            journal(&mut encoder, &status)?;
+        }
 
         let mut packets = encoder.encode_descriptor(
             "rtp_packets",
@@ -110,6 +116,31 @@ impl Collector for Scraped {
         }
         Ok(())
     }
+}
+
+fn journal(encoder: &mut DescriptorEncoder<'_>, status: &Status) -> fmt::Result {
+    let oldest = status.oldest_age.unwrap_or_default().as_secs_f64();
+    let help = "Records that wait for the database";
+    let metric = encoder.encode_descriptor("journal_records", help, None, MetricType::Gauge)?;
+    ConstGauge::new(i64::try_from(status.queued).unwrap_or(i64::MAX)).encode(metric)?;
+    let help = "How long the oldest record has waited for the database";
+    let metric = encoder.encode_descriptor("journal_oldest", help, Some(&Unit::Seconds), MetricType::Gauge)?;
+    ConstGauge::new(oldest).encode(metric)?;
+    for (name, help, ok) in [
+        ("journal_disk_ok", "1 while records reach the disk first", status.disk_ok),
+        ("journal_database_ok", "1 while the database takes records", status.database_ok),
+    ] {
+        let metric = encoder.encode_descriptor(name, help, None, MetricType::Gauge)?;
+        ConstGauge::new(i64::from(ok)).encode(metric)?;
+    }
+    for (name, help, count) in [
+        ("journal_rejected", "Records that the database refused, set aside", status.rejected_total),
+        ("journal_full", "Records refused since the journal was full", status.full_total),
+    ] {
+        let metric = encoder.encode_descriptor(name, help, None, MetricType::Counter)?;
+        ConstCounter::new(count).encode(metric)?;
+    }
+    Ok(())
 }
 
 type Read<T> = fn(&Counters) -> T;

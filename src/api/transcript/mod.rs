@@ -106,8 +106,8 @@ async fn report(State(app): State<App>, caller: Caller, Body(said): Body<Report>
         return Err(Problem::invalid("/text", "should be words, 16 KiB at most"));
     }
     if let Some(live) = app.sessions.live(session.tenant, session.id) {
-        let growing = live.tapped_texts(said.speaker).await;
-        if let Some(id) = within::find(growing.iter().map(|(id, text)| (*id, text.as_str())), text) {
+        let found = live.find_tapped(said.speaker, text.to_owned()).await;
+        if let Some(id) = found {
             return Ok(Json(Reported { id, success: true }));
         }
     }
@@ -118,7 +118,7 @@ async fn report(State(app): State<App>, caller: Caller, Body(said): Body<Report>
     }
     let entry = reported(&session, &entries, said.speaker, text, said.timestamp);
     let id = entry.id;
-    app.store.transcript_put(session.tenant, &[entry]).await?;
+    app.journal.put_durable(session.tenant, vec![entry]).await?;
     app.metrics.entry(said.speaker, Source::Reported, None);
     Ok(Json(Reported { id, success: true }))
 }
