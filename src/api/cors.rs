@@ -11,8 +11,10 @@ use axum::response::{IntoResponse as _, Response};
 
 const METHODS: HeaderValue = HeaderValue::from_static("GET, POST, PATCH, DELETE, OPTIONS");
 const HEADERS: HeaderValue =
-    HeaderValue::from_static("Authorization, Content-Type, Idempotency-Key, If-Match, Vivavoce-Tenant");
-const EXPOSED: HeaderValue = HeaderValue::from_static("Location, ETag, Link, Retry-After, Accept-Post, Accept-Patch");
+    HeaderValue::from_static("Authorization, Content-Type, Idempotency-Key, If-Match, ETag, Vivavoce-Tenant");
+const EXPOSED: HeaderValue = HeaderValue::from_static(
+    "Location, ETag, Link, Retry-After, Accept-Post, Accept-Patch, Access-Control-Allow-Methods",
+);
 /// How long a browser may keep a preflight's answer, seconds. Chromium keeps none for longer.
 const MAX_AGE: HeaderValue = HeaderValue::from_static("7200");
 

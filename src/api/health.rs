@@ -88,13 +88,16 @@ async fn readyz(State(app): State<App>) -> (StatusCode, Json<Ready>) {
         Phase::Ready => "ready",
         Phase::Stopping => "stopping",
     };
-    (status, Json(Ready {
-        ready,
-        phase,
-        database,
-        journal,
-        media,
-    }))
+    (
+        status,
+        Json(Ready {
+            ready,
+            phase,
+            database,
+            journal,
+            media,
+        }),
+    )
 }
 
 async fn metrics(State(app): State<App>) -> Result<Response, Problem> {

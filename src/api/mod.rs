@@ -16,6 +16,8 @@ pub mod problem;
 mod sdp;
 mod sessions;
 mod transcript;
+mod whip;
+mod ws;
 
 pub use extract::{Body, Id, OrEmpty, Params, read};
 pub use guard::security_headers;
@@ -70,6 +72,8 @@ fn routes(app: &App) -> OpenApiRouter<App> {
         .merge(sessions::routes(app))
         .merge(sdp::routes())
         .merge(transcript::routes())
+        .merge(whip::routes())
+        .merge(ws::routes())
         .layer(from_fn_with_state(app.clone(), guard::ready));
     OpenApiRouter::with_openapi(Document::openapi())
         .merge(health::routes())

@@ -61,6 +61,10 @@ pub struct Position {
     id: PositionId,
     title: String,
     description: String,
+    /// BCP 47, e.g. `en`.
+    language: String,
+    /// Its time limit.
+    max_minutes: u16,
 }
 
 /// Who interviews.
@@ -195,6 +199,8 @@ async fn create(
                 id: position.id,
                 title: position.title,
                 description: position.description,
+                language: position.language,
+                max_minutes: position.max_minutes.min(app.config.session.max_minutes),
             },
             company: Company {
                 id: tenant.id,

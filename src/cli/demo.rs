@@ -108,10 +108,17 @@ fn defaults(args: &Args, vars: &mut BTreeMap<String, String>) -> Result<(), Fail
     default("METRICS_ADDR", "127.0.0.1:0".into());
     default("OPEN_CALLS_PER_MINUTE", "100000".into());
     default("LOG_LEVEL", "warn".into());
-    let page = if args.host.is_loopback() { "localhost".to_owned() } else { SocketAddr::new(args.host, 0).ip().to_string() };
+    let page = if args.host.is_loopback() {
+        "localhost".to_owned()
+    } else {
+        SocketAddr::new(args.host, 0).ip().to_string()
+    };
     default("PUBLIC_APP_URL", format!("http://{page}:{port}"));
     // Both names of this machine are the same place to whoever types them.
-    default("ALLOWED_ORIGINS", format!("http://127.0.0.1:{port},http://localhost:{port}"));
+    default(
+        "ALLOWED_ORIGINS",
+        format!("http://127.0.0.1:{port},http://localhost:{port}"),
+    );
     Ok(())
 }
 

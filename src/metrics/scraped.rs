@@ -127,15 +127,31 @@ fn journal(encoder: &mut DescriptorEncoder<'_>, status: &Status) -> fmt::Result 
     let metric = encoder.encode_descriptor("journal_oldest", help, Some(&Unit::Seconds), MetricType::Gauge)?;
     ConstGauge::new(oldest).encode(metric)?;
     for (name, help, ok) in [
-        ("journal_disk_ok", "1 while records reach the disk first", status.disk_ok),
-        ("journal_database_ok", "1 while the database takes records", status.database_ok),
+        (
+            "journal_disk_ok",
+            "1 while records reach the disk first",
+            status.disk_ok,
+        ),
+        (
+            "journal_database_ok",
+            "1 while the database takes records",
+            status.database_ok,
+        ),
     ] {
         let metric = encoder.encode_descriptor(name, help, None, MetricType::Gauge)?;
         ConstGauge::new(i64::from(ok)).encode(metric)?;
     }
     for (name, help, count) in [
-        ("journal_rejected", "Records that the database refused, set aside", status.rejected_total),
-        ("journal_full", "Records refused since the journal was full", status.full_total),
+        (
+            "journal_rejected",
+            "Records that the database refused, set aside",
+            status.rejected_total,
+        ),
+        (
+            "journal_full",
+            "Records refused since the journal was full",
+            status.full_total,
+        ),
     ] {
         let metric = encoder.encode_descriptor(name, help, None, MetricType::Counter)?;
         ConstCounter::new(count).encode(metric)?;
