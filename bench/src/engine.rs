@@ -85,7 +85,11 @@ enum Command {
     Candidate(Reply<(usize, String)>),
     Accept(usize, String, Reply<()>),
     Ai(String, Reply<(usize, String)>),
-    Plain { relay: SocketAddr, hello: Vec<u8>, reply: Reply<usize> },
+    Plain {
+        relay: SocketAddr,
+        hello: Vec<u8>,
+        reply: Reply<usize>,
+    },
     Up(usize, oneshot::Sender<Instant>),
     AiUp(usize, oneshot::Sender<Instant>),
     Send(bool),
@@ -99,8 +103,13 @@ impl Engine {
     pub fn start() -> Result<Self, Error> {
         let (commands, inbox) = mpsc::channel();
         let mut core = Core::new(inbox)?;
-        let thread = std::thread::Builder::new().name("load".into()).spawn(move || core.run())?;
-        Ok(Self { commands, thread: Some(thread) })
+        let thread = std::thread::Builder::new()
+            .name("load".into())
+            .spawn(move || core.run())?;
+        Ok(Self {
+            commands,
+            thread: Some(thread),
+        })
     }
 
     /// A new candidate: its number, and its offer.
@@ -125,12 +134,14 @@ impl Engine {
 
     /// When this far end was up.
     pub async fn up(&self, end: usize, within: Duration) -> Result<Instant, Error> {
-        self.wait(|reply| Command::Up(end, reply), "a far end was not up", within).await
+        self.wait(|reply| Command::Up(end, reply), "a far end was not up", within)
+            .await
     }
 
     /// When the `count`th AI side was up.
     pub async fn ai_up(&self, count: usize, within: Duration) -> Result<Instant, Error> {
-        self.wait(|reply| Command::AiUp(count, reply), "an AI side was not up", within).await
+        self.wait(|reply| Command::AiUp(count, reply), "an AI side was not up", within)
+            .await
     }
 
     /// All far ends that are up send, or fall silent.
@@ -262,7 +273,12 @@ impl Core {
                 let _ = reply.send(made);
             }
             Command::Accept(end, answer, reply) => {
-                let _ = reply.send(self.ends.get_mut(end).ok_or(Error::Ended).and_then(|end| end.accept(now(), answer)));
+                let _ = reply.send(
+                    self.ends
+                        .get_mut(end)
+                        .ok_or(Error::Ended)
+                        .and_then(|end| end.accept(now(), answer)),
+                );
             }
             Command::Plain { relay, hello, reply } => {
                 let _ = reply.send(End::plain(relay, &hello).and_then(|end| self.add(end)));
@@ -272,8 +288,15 @@ impl Core {
             Command::Send(on) => {
                 self.sending = on;
                 self.next = now();
-                let step = if on { PTIME / self.ends.len().max(1) as u32 } else { PTIME };
-                let _ = self.timer.set(Expiration::Interval(TimeSpec::from_duration(step)), TimerSetTimeFlags::empty());
+                let step = if on {
+                    PTIME / self.ends.len().max(1) as u32
+                } else {
+                    PTIME
+                };
+                let _ = self.timer.set(
+                    Expiration::Interval(TimeSpec::from_duration(step)),
+                    TimerSetTimeFlags::empty(),
+                );
             }
             Command::Open => {
                 self.opened = now();
@@ -305,7 +328,8 @@ impl Core {
 
     fn add(&mut self, end: End) -> Result<usize, Error> {
         let number = self.ends.len();
-        self.epoll.add(end.socket(), EpollEvent::new(EpollFlags::EPOLLIN, number as u64))?;
+        self.epoll
+            .add(end.socket(), EpollEvent::new(EpollFlags::EPOLLIN, number as u64))?;
         self.ends.push(end);
         Ok(number)
     }
@@ -314,7 +338,9 @@ impl Core {
         let mut buffer = [0; 2048];
         loop {
             let Some(end) = self.ends.get_mut(number) else { return };
-            let Some(heard) = end.read(now(), &mut buffer) else { return };
+            let Some(heard) = end.read(now(), &mut buffer) else {
+                return;
+            };
             let Some((stamp, at)) = heard.and_then(|stamp| Some((stamp, self.ends.get(stamp.from)?.sent_at(&stamp)?)))
             else {
                 continue;
@@ -371,7 +397,9 @@ impl Core {
         let mut ups: Vec<Instant> = ends.iter().filter(|end| end.is_ai()).filter_map(|end| end.up).collect();
         ups.sort_unstable();
         let waiting = std::mem::take(&mut self.waiting_ai).into_iter();
-        self.waiting_ai = waiting.filter_map(|wait| tell(wait, |count| ups.get(count.checked_sub(1)?).copied())).collect();
+        self.waiting_ai = waiting
+            .filter_map(|wait| tell(wait, |count| ups.get(count.checked_sub(1)?).copied()))
+            .collect();
         if self.closing.as_ref().is_some_and(|(at, _)| *at <= now)
             && let (Some((_, reply)), Some(tally)) = (self.closing.take(), self.tally.take())
         {

@@ -24,9 +24,7 @@ use rtc::{
         message::RTCMessage,
         sdp::RTCSessionDescription,
         state::{RTCIceConnectionState, RTCPeerConnectionState},
-        transport::{
-            CandidateConfig, CandidateHostConfig, RTCDtlsRole, RTCIceCandidate,
-        },
+        transport::{CandidateConfig, CandidateHostConfig, RTCDtlsRole, RTCIceCandidate},
     },
     rtp_transceiver::{
         RTCRtpSenderId,
@@ -93,7 +91,11 @@ impl Peer {
     pub fn new(now: Instant, role: Role, local: SocketAddr) -> Result<Self, Error> {
         let (looking, seen) = LookingOn::new(default_provider()?);
         let mut media = MediaEngine::default();
-        let codec = RTCRtpCodecParameters { rtp_codec: opus(), payload_type: 111, ..Default::default() };
+        let codec = RTCRtpCodecParameters {
+            rtp_codec: opus(),
+            payload_type: 111,
+            ..Default::default()
+        };
         media.register_codec(codec, RtpCodecKind::Audio)?;
         let settings = SettingEngineBuilder::new()
             .with_crypto_provider(Arc::new(looking))
@@ -111,7 +113,10 @@ impl Peer {
             .build(now)?;
         let ssrc = rand::random();
         let encoding = RTCRtpEncodingParameters {
-            rtp_coding_parameters: RTCRtpCodingParameters { ssrc: Some(ssrc), ..Default::default() },
+            rtp_coding_parameters: RTCRtpCodingParameters {
+                ssrc: Some(ssrc),
+                ..Default::default()
+            },
             codec: opus(),
             ..Default::default()
         };
@@ -125,7 +130,11 @@ impl Peer {
             component: 1,
             ..Default::default()
         };
-        let candidate = CandidateHostConfig { base_config, ..Default::default() }.new_candidate_host()?;
+        let candidate = CandidateHostConfig {
+            base_config,
+            ..Default::default()
+        }
+        .new_candidate_host()?;
         pc.add_local_candidate(RTCIceCandidate::from(&candidate).to_json()?)?;
         Ok(Self {
             pc,
@@ -156,14 +165,16 @@ impl Peer {
     /// Takes the answer to its offer.
     pub fn accept(&mut self, now: Instant, answer: String) -> Result<(), Error> {
         self.is_client = answer.contains("a=setup:passive");
-        self.pc.set_remote_description(now, RTCSessionDescription::answer(answer)?)?;
+        self.pc
+            .set_remote_description(now, RTCSessionDescription::answer(answer)?)?;
         self.drain(now);
         Ok(())
     }
 
     /// Its answer to an offer.
     pub fn answer(&mut self, now: Instant, offer: String) -> Result<String, Error> {
-        self.pc.set_remote_description(now, RTCSessionDescription::offer(offer)?)?;
+        self.pc
+            .set_remote_description(now, RTCSessionDescription::offer(offer)?)?;
         let answer = self.pc.create_answer(None)?;
         self.pc.set_local_description(now, answer)?;
         let answer = self.described()?;
@@ -208,7 +219,11 @@ impl Peer {
                     transport_protocol: TransportProtocol::UDP,
                 };
                 let message = BytesMut::from(bytes);
-                let _ = self.pc.handle_read(TaggedBytesMut { now, transport, message });
+                let _ = self.pc.handle_read(TaggedBytesMut {
+                    now,
+                    transport,
+                    message,
+                });
                 self.drain(now);
                 None
             }
@@ -236,7 +251,11 @@ impl Peer {
     }
 
     fn described(&self) -> Result<String, Error> {
-        Ok(self.pc.local_description().ok_or_else(|| Error("no local description".into()))?.sdp)
+        Ok(self
+            .pc
+            .local_description()
+            .ok_or_else(|| Error("no local description".into()))?
+            .sdp)
     }
 
     fn drain(&mut self, now: Instant) {

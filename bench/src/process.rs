@@ -25,7 +25,11 @@ pub fn usage(pid: u32) -> Option<Usage> {
     let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
     let status = std::fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
     let (user, system) = cpu(&stat)?;
-    Some(Usage { user, system, resident_kib: resident(&status)? })
+    Some(Usage {
+        user,
+        system,
+        resident_kib: resident(&status)?,
+    })
 }
 
 /// utime and stime, fields 14 and 15 of `stat` (proc(5)), in ticks of 10 ms. The name, field 2, may hold anything.
@@ -49,7 +53,10 @@ mod tests {
     #[test]
     fn reads_what_the_kernel_writes() {
         let stat = "77 (a (b) c) S 1 2 3 4 5 6 7 8 9 10 150 25 0 0 20 0 4 0 1";
-        assert_eq!(cpu(stat), Some((Duration::from_millis(1500), Duration::from_millis(250))));
+        assert_eq!(
+            cpu(stat),
+            Some((Duration::from_millis(1500), Duration::from_millis(250)))
+        );
         assert_eq!(resident("Name:\tx\nVmRSS:\t    5120 kB\n"), Some(5120));
         let own = usage(std::process::id()).unwrap();
         assert!(own.resident_kib > 500);

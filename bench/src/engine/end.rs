@@ -56,7 +56,14 @@ impl End {
     pub(super) fn plain(relay: SocketAddr, hello: &[u8]) -> Result<Self, Error> {
         let socket = socket()?;
         socket.send_to(hello, relay)?;
-        Ok(Self::new(socket, Stands::Plain { relay, hello: hello.to_vec() }, 1))
+        Ok(Self::new(
+            socket,
+            Stands::Plain {
+                relay,
+                hello: hello.to_vec(),
+            },
+            1,
+        ))
     }
 
     fn new(socket: UdpSocket, stands: Stands, ssrc: u32) -> Self {
@@ -66,7 +73,15 @@ impl End {
         packet[12..18].copy_from_slice(&[0xbe, 0xde, 0, 1, 0x10, 50]);
         packet[HEADER..HEADER + 4].copy_from_slice(&MAGIC);
         let sent_at = vec![None; SENT].into_boxed_slice();
-        Self { socket, stands, sent: 0, sent_at, packet, up: None, greeted: false }
+        Self {
+            socket,
+            stands,
+            sent: 0,
+            sent_at,
+            packet,
+            up: None,
+            greeted: false,
+        }
     }
 
     pub(super) fn socket(&self) -> &UdpSocket {
@@ -207,14 +222,17 @@ impl End {
 
 /// The least that a Realtime session answers, so that the relay goes on: nothing is spoken in words here.
 fn replies(text: &str) -> Vec<String> {
-    let Ok(said) = serde_json::from_str::<Value>(text) else { return vec![] };
+    let Ok(said) = serde_json::from_str::<Value>(text) else {
+        return vec![];
+    };
     match said.get("type").and_then(Value::as_str) {
         Some("session.update") => vec![event("session.updated", json!({}))],
         Some("response.create") => {
-            let response = |status: &str| {
-                json!({"response": {"object": "realtime.response", "id": "resp_bench", "status": status, "output": []}})
-            };
-            vec![event("response.created", response("in_progress")), event("response.done", response("completed"))]
+            let response = |status: &str| json!({"response": {"object": "realtime.response", "id": "resp_bench", "status": status, "output": []}});
+            vec![
+                event("response.created", response("in_progress")),
+                event("response.done", response("completed")),
+            ]
         }
         _ => vec![],
     }

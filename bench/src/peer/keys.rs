@@ -53,7 +53,13 @@ impl Seen {
 impl LookingOn {
     pub(super) fn new(inner: Arc<dyn RTCCryptoProvider>) -> (Self, Seen) {
         let seen = Seen::default();
-        (Self { inner, seen: seen.clone() }, seen)
+        (
+            Self {
+                inner,
+                seen: seen.clone(),
+            },
+            seen,
+        )
     }
 }
 
@@ -156,6 +162,8 @@ impl RTCCrypto for LookingOn {
         message: &[u8],
         signature: &[u8],
     ) -> Result<(), CryptoError> {
-        self.inner.crypto().verify_signature(scheme, public_key, message, signature)
+        self.inner
+            .crypto()
+            .verify_signature(scheme, public_key, message, signature)
     }
 }
