@@ -114,7 +114,7 @@ async fn server(binary: &Path, ai: &str) -> Result<Running, Error> {
     let data = TempDir::new()?;
     let address = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?;
     let udp = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?.port();
-    let secret: String = (0..32).map(|_| format!("{:02x}", rand::random::<u8>())).collect();
+    let secret = format!("{:032x}{:032x}", rand::random::<u128>(), rand::random::<u128>());
     let command = |args: &[&str]| {
         let mut command = Command::new(binary);
         command

@@ -23,7 +23,7 @@ use nix::sys::{
 use tokio::sync::oneshot;
 
 use crate::peer::{self, Role};
-use end::End;
+use end::{End, Read};
 
 /// Between two packets of one far end.
 pub const PTIME: Duration = Duration::from_millis(20);
@@ -338,11 +338,12 @@ impl Core {
         let mut buffer = [0; 2048];
         loop {
             let Some(end) = self.ends.get_mut(number) else { return };
-            let Some(heard) = end.read(now(), &mut buffer) else {
-                return;
+            let stamp = match end.read(now(), &mut buffer) {
+                Read::Empty => return,
+                Read::Other => continue,
+                Read::Speech(stamp) => stamp,
             };
-            let Some((stamp, at)) = heard.and_then(|stamp| Some((stamp, self.ends.get(stamp.from)?.sent_at(&stamp)?)))
-            else {
+            let Some(at) = self.ends.get(stamp.from).and_then(|end| end.sent_at(&stamp)) else {
                 continue;
             };
             if stamp.counted

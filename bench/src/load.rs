@@ -157,9 +157,9 @@ pub(crate) fn measured(tally: &Tally, used: Option<(Usage, Usage)>) -> Measured 
 }
 
 fn times() -> Histogram<u64> {
-    // proven: three digits are within what the type takes.
+    // proven: the bounds are in order, and three digits are within what the type takes.
     #[expect(clippy::expect_used, reason = "proven above")]
-    Histogram::new(3).expect("three digits")
+    Histogram::new_with_bounds(1, 60_000_000, 3).expect("good bounds")
 }
 
 fn ms(histogram: &Histogram<u64>, quantile: f64) -> f64 {

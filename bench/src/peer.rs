@@ -94,7 +94,6 @@ impl Peer {
         let codec = RTCRtpCodecParameters {
             rtp_codec: opus(),
             payload_type: 111,
-            ..Default::default()
         };
         media.register_codec(codec, RtpCodecKind::Audio)?;
         let settings = SettingEngineBuilder::new()
@@ -260,6 +259,7 @@ impl Peer {
 
     fn drain(&mut self, now: Instant) {
         loop {
+            self.drain_writes();
             let mut connected = false;
             while let Some(event) = self.pc.poll_event() {
                 match event {
@@ -286,14 +286,18 @@ impl Peer {
                 self.texts.push(text);
             }
         }
-        while let Some(write) = self.pc.poll_write() {
-            self.sends.push((write.transport.peer_addr, write.message));
-        }
+        self.drain_writes();
         if self.connected && self.srtp.is_none() {
             self.remote = self.selected();
             self.srtp = self.seen.contexts(self.is_client);
         }
         self.next = self.pc.poll_timeout();
+    }
+
+    fn drain_writes(&mut self) {
+        while let Some(write) = self.pc.poll_write() {
+            self.sends.push((write.transport.peer_addr, write.message));
+        }
     }
 
     fn selected(&mut self) -> Option<SocketAddr> {

@@ -198,7 +198,7 @@ fn summary(entry: &Entry, reference: Option<&Entry>) -> Summary {
 fn median(mut figures: Vec<f64>) -> Option<f64> {
     figures.sort_by(f64::total_cmp);
     let middle = figures.len() / 2;
-    if figures.len() % 2 == 0 {
+    if figures.len().is_multiple_of(2) {
         return Some((figures.get(middle.checked_sub(1)?)? + figures.get(middle)?) / 2.0);
     }
     figures.get(middle).copied()

@@ -29,6 +29,16 @@ pub(super) struct Stamp {
     number: u32,
 }
 
+/// What one look at a socket brought.
+pub(super) enum Read {
+    /// Nothing: it is empty.
+    Empty,
+    /// A datagram that is none of the speech that we send.
+    Other,
+    /// Speech.
+    Speech(Stamp),
+}
+
 pub(super) struct End {
     socket: UdpSocket,
     stands: Stands,
@@ -117,26 +127,28 @@ impl End {
         }
     }
 
-    /// Reads one datagram. `None`: there is none. `Some(None)`: it was none of the speech that we send.
-    pub(super) fn read(&mut self, now: Instant, buffer: &mut [u8]) -> Option<Option<Stamp>> {
-        let (len, from) = self.socket.recv_from(buffer).ok()?;
-        let bytes = buffer.get(..len)?;
-        match &mut self.stands {
+    /// Reads one datagram.
+    pub(super) fn read(&mut self, now: Instant, buffer: &mut [u8]) -> Read {
+        let Ok((len, from)) = self.socket.recv_from(buffer) else {
+            return Read::Empty;
+        };
+        let bytes = buffer.get(..len).unwrap_or_default();
+        let stamp = match &mut self.stands {
             Stands::Plain { hello, .. } => {
                 if bytes == hello.as_slice() {
                     self.up.get_or_insert(now);
-                    return Some(None);
                 }
-                Some(stamp(bytes.get(..len - TAG.min(len))?))
+                stamp(bytes.get(..len.saturating_sub(TAG)).unwrap_or_default())
             }
             Stands::Peer(peer, _) => {
                 let speech = peer.datagram(now, from, bytes);
                 if !peer.sends.is_empty() || !peer.texts.is_empty() || self.up.is_none() {
                     self.settle(now);
                 }
-                Some(speech.and_then(|packet| stamp(&packet)))
+                speech.and_then(|packet| stamp(&packet))
             }
-        }
+        };
+        stamp.map_or(Read::Other, Read::Speech)
     }
 
     pub(super) fn tick(&mut self, now: Instant) {

@@ -85,6 +85,7 @@ impl Mac for LookingMac {
                 self.0.sign(&[&a], &mut next)?;
                 std::mem::swap(&mut a, &mut next);
             }
+            material.truncate(MATERIAL);
             *self.1.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(material);
         }
         self.0.sign(input, output)
