@@ -17,6 +17,7 @@ fn dialer(base: &str, timeout_ms: u64) -> Dialer {
         model: "m".into(),
         transcription_model: "t".into(),
         transport: config::Transport::WebRtc,
+        simulated: false,
         dial_timeout: Duration::from_millis(timeout_ms),
     };
     Dialer::new(&ai).unwrap()
@@ -324,6 +325,7 @@ fn a_key_stays_off_plain_http() {
         model: "m".into(),
         transcription_model: "t".into(),
         transport: config::Transport::WebRtc,
+        simulated: false,
         dial_timeout: Duration::from_secs(1),
     };
     assert!(Dialer::new(&ai("http://example.com/v1", Some(KEY))).is_err());
