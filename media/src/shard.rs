@@ -58,6 +58,7 @@ pub struct Shard {
 
 impl Shard {
     /// Binds the port and starts the thread.
+    #[expect(clippy::needless_pass_by_value, reason = "the shard's from here on")]
     pub fn start(config: ShardConfig) -> Result<Self, Error> {
         Self::start_with(&config, Remedies::default())
     }

@@ -58,7 +58,9 @@ impl<'a> Binding<'a> {
             [0x01, 0x11] => Class::Error,
             _ => return None,
         };
-        if usize::from(u16::from_be_bytes([head[2], head[3]])) + HEADER_LEN != bytes.len() || bytes.len() % 4 != 0 {
+        if usize::from(u16::from_be_bytes([head[2], head[3]])) + HEADER_LEN != bytes.len()
+            || !bytes.len().is_multiple_of(4)
+        {
             return None;
         }
         let mut transaction = [0; 12];

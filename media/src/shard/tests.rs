@@ -1,5 +1,5 @@
 //! A shard over real sockets, its far ends by another implementation.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::large_futures)]
 
 use super::*;
 use crate::testing::{Far, eventually};
@@ -147,4 +147,151 @@ async fn two_legs_up_rtp_and_text_both_ways() {
     call.close();
     told(&mut events, |event| *event == Event::Closed(CloseCause::Local)).await;
     assert!(eventually(BOUND, async || shard.counters().calls.get() == 0).await);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_ice_restart_of_the_browsers_keeps_the_leg() {
+    let shard = Shard::start(loopback()).unwrap();
+    let (call, mut events, browser, openai) = joined(&shard).await;
+    let offer = browser.restart().await;
+    let answer = call.candidate_offer(offer.clone()).await.unwrap();
+    assert_eq!(call.candidate_offer(offer).await.unwrap(), answer);
+    browser.accept(&answer).await;
+    assert!(eventually(BOUND, async || browser.is_connected()).await);
+    for seq in 0..50 {
+        browser.speak(109, seq, &[0x78, 1, 1]).await;
+        openai.speak(111, seq, &[0x78, 2, 2]).await;
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    assert!(eventually(BOUND, async || openai.heard() == 50 && browser.heard() == 50).await);
+    while let Ok(event) = events.try_recv() {
+        let is_again = matches!(event, Event::Candidate(LegEvent::Up { .. } | LegEvent::Closed { .. }));
+        assert!(!is_again, "{event:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_fresh_browser_takes_the_candidates_place() {
+    let shard = Shard::start(loopback()).unwrap();
+    let (call, mut events, browser, openai) = joined(&shard).await;
+    let (second, offer) = Far::browser(111).await;
+    second.accept(&call.candidate_offer(offer).await.unwrap()).await;
+    told(&mut events, |event| {
+        matches!(event, Event::Candidate(LegEvent::Up { .. }))
+    })
+    .await;
+    assert!(eventually(BOUND, async || second.is_connected()).await);
+    for seq in 0..20 {
+        second.speak(111, seq, &[0x78, 1, 1]).await;
+        openai.speak(111, seq, &[0x78, 2, 2]).await;
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    assert!(eventually(BOUND, async || openai.heard() == 20 && second.heard() == 20).await);
+    assert_eq!(browser.heard(), 0);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_ai_side_as_pcm_both_ways() {
+    let shard = Shard::start(loopback()).unwrap();
+    let (call, _events) = shard.open(CallConfig::default()).await.unwrap();
+    let (browser, offer) = Far::browser(111).await;
+    browser.accept(&call.candidate_offer(offer).await.unwrap()).await;
+    let (mut heard, plays) = call.ai_pcm().await.unwrap();
+    assert!(eventually(BOUND, async || browser.is_connected()).await);
+
+    // A second of a tone, faster than real time; it leaves in 50 packets, at real time, and a little silence after it.
+    let tone: Vec<i16> = (0..24_000)
+        .map(|n| (f32::sin(n as f32 * 0.15) * 8000.0) as i16)
+        .collect();
+    plays.play("item", &tone);
+    plays.finish("item");
+    tokio::time::timeout(BOUND, plays.drained()).await.unwrap();
+    assert_eq!(plays.played("item"), Duration::from_secs(1));
+    assert!(eventually(BOUND, async || browser.heard() >= 50).await);
+
+    // What it heard, it says back: the tone must come out as PCM.
+    let packets = browser.seen.packets.lock().unwrap().clone();
+    for (seq, packet) in packets.iter().take(50).enumerate() {
+        browser.speak(111, seq as u16, &packet.payload).await;
+    }
+    let mut pcm = Vec::new();
+    while pcm.len() < 23_000 {
+        pcm.extend(tokio::time::timeout(BOUND, heard.next()).await.unwrap().unwrap());
+    }
+    let energy = pcm.iter().map(|sample| f64::from(*sample).powi(2)).sum::<f64>() / pcm.len() as f64;
+    assert!(energy.sqrt() > 4000.0, "a tone of 8000 has 5657 rms: {}", energy.sqrt());
+
+    call.ai_close();
+    assert_eq!(
+        tokio::time::timeout(BOUND, async { while heard.next().await.is_some() {} }).await,
+        Ok(())
+    );
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn strangers_on_the_public_port_are_counted_and_harm_nobody() {
+    let shard = Shard::start(loopback()).unwrap();
+    let (_call, _events, browser, openai) = joined(&shard).await;
+    let stranger = tokio::net::UdpSocket::bind("127.0.0.1:0").await.unwrap();
+    let junk: [&[u8]; 6] = [&[], &[0; 20], &[0x80; 60], &[22; 100], &[255; 1500], &[0; 4000]];
+    for round in 0..50_u16 {
+        for datagram in junk {
+            stranger.send_to(datagram, shard.local_addr()).await.unwrap();
+        }
+        browser.speak(109, round, &[0x78, 1, 1]).await;
+        openai.speak(111, round, &[0x78, 2, 2]).await;
+        tokio::time::sleep(Duration::from_millis(2)).await;
+    }
+    assert!(eventually(BOUND, async || openai.heard() == 50 && browser.heard() == 50).await);
+    let counters = shard.counters();
+    assert!(counters.dropped_stranger.get() >= 200, "{counters:?}");
+    assert_eq!(counters.dropped_unknown.get(), 50, "the oversized");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_call_ends_with_its_last_handle_and_a_shard_with_its_stop() {
+    let shard = Shard::start(loopback()).unwrap();
+    let (call, mut events, ..) = joined(&shard).await;
+    let clone = call.clone();
+    drop(call);
+    assert!(clone.stats().await.is_ok());
+    drop(clone);
+    told(&mut events, |event| *event == Event::Closed(CloseCause::Local)).await;
+    assert!(eventually(BOUND, async || shard.counters().calls.get() == 0).await);
+
+    let (call, mut events, ..) = joined(&shard).await;
+    shard.stop();
+    told(&mut events, |event| *event == Event::Closed(CloseCause::Local)).await;
+    assert!(eventually(BOUND, async || call.stats().await.is_err()).await);
+    assert!(shard.open(CallConfig::default()).await.is_err());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_owner_who_does_not_read_loses_the_call_and_is_told_so() {
+    let shard = Shard::start(loopback()).unwrap();
+    let (_call, mut events, _browser, openai) = joined(&shard).await;
+    // Nobody reads; the AI talks.
+    for _ in 0..1100 {
+        openai.say("{}").await;
+    }
+    assert!(eventually(BOUND, async || shard.counters().overruns.get() == 1).await);
+    let mut last = None;
+    while let Some(event) = events.recv().await {
+        last = Some(event);
+    }
+    assert_eq!(last, Some(Event::Closed(CloseCause::Overrun)));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn reports_give_both_ends_a_round_trip() {
+    let shard = Shard::start(loopback()).unwrap();
+    let (call, _events, _browser, _openai) = joined(&shard).await;
+    assert!(
+        eventually(BOUND, async || {
+            let stats = call.stats().await.unwrap();
+            // The crate's peers have no report interceptor here: these are of the consent checks.
+            stats.candidate.rtt_ms.is_some_and(|ms| ms < 100.0) && stats.ai.rtt_ms.is_some_and(|ms| ms < 100.0)
+        })
+        .await
+    );
 }

@@ -1,5 +1,10 @@
 //! A far peer by the async `webrtc` crate: as a browser is (it offers), or as OpenAI is (it answers, ICE-lite, DTLS client).
-#![allow(clippy::unwrap_used, clippy::expect_used)]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::large_futures,
+    clippy::format_push_string
+)]
 
 use bytes::Bytes;
 use rtc::media_stream::MediaStreamTrack;
@@ -109,7 +114,6 @@ impl Far {
         let codec = RTCRtpCodecParameters {
             rtp_codec: opus(true),
             payload_type,
-            ..Default::default()
         };
         engine.register_codec(codec, RtpCodecKind::Audio).unwrap();
         let settings = settings

@@ -25,6 +25,9 @@ fn dropped(counters: &Counters) -> u64 {
     .sum()
 }
 
+/// What has flown.
+type Seen = Arc<Mutex<Vec<(To, Vec<u8>)>>>;
+
 /// One of the ways in which a datagram goes wrong.
 fn mutate(rng: &mut StdRng, bytes: &[u8]) -> Vec<u8> {
     let mut bytes = bytes.to_vec();
@@ -48,7 +51,7 @@ fn mutate(rng: &mut StdRng, bytes: &[u8]) -> Vec<u8> {
 /// flies in this one, pour in at both legs.
 fn poured(seed: u64) {
     let mut rng = StdRng::seed_from_u64(seed);
-    let seen: Arc<Mutex<Vec<(To, Vec<u8>)>>> = Arc::default();
+    let seen: Seen = Arc::default();
     let mut world = World::new(30_000);
     let captured = seen.clone();
     world.loses = Box::new(move |to, bytes| {

@@ -23,6 +23,9 @@ pub(super) enum To {
     OpenAi,
 }
 
+/// A rule of the net.
+type Loses = Box<dyn FnMut(To, &[u8]) -> bool>;
+
 /// A browser (any peer that offers) that the call answers.
 pub(super) struct Browser {
     pub(super) leg: AiLeg,
@@ -45,7 +48,7 @@ pub(super) struct World {
     flying: BTreeMap<(Instant, u64), (To, SocketAddr, Vec<u8>)>,
     count: u64,
     /// Asked for each datagram: is it lost?
-    pub(super) loses: Box<dyn FnMut(To, &[u8]) -> bool>,
+    pub(super) loses: Loses,
     pub(super) events: Vec<(Instant, Event)>,
 }
 

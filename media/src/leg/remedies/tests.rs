@@ -2,7 +2,13 @@
 //!
 //! A net between (`testing::Proxy`) loses a named datagram, or forgets an address. What is asserted red here is a defect of
 //! the released crates: when one of these begins to pass, its remedy has become needless.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::large_futures,
+    clippy::format_collect
+)]
 
 use super::Remedies;
 use crate::leg::stun::{Binding, Class};
