@@ -3,8 +3,8 @@
 //! Is: pure bytes. Isn't: files (`segment.rs`). **Law:** a frame is read whole and unharmed, or not at all; behind the
 //! first frame that is not, nothing is believed, since that is where the process died in the midst of a write.
 //!
-//! A file is [`MAGIC`], then frames: length of the payload (u32, little-endian), its CRC-32C (u32, little-endian), payload.
-//! The payload is the [`Record`] as JSON.
+//! A file is [`MAGIC`], then frames, then zeros. A frame is the length of its payload (u32, little-endian), the payload's
+//! CRC-32C (u32, little-endian), the payload: the [`Record`] as JSON.
 
 use super::Record;
 use crc::{CRC_32_ISCSI, Crc};
@@ -37,7 +37,7 @@ pub(super) struct Contents {
     pub(super) records: Vec<(Record, usize)>,
     /// Whole payloads that this version cannot read.
     pub(super) strange: Vec<Vec<u8>>,
-    /// Bytes behind the last whole frame.
+    /// Bytes behind the last whole frame that are not the zeros of a file's unused end.
     pub(super) torn_bytes: usize,
     /// The file is not ours, or another version's.
     pub(super) foreign: bool,
@@ -48,9 +48,9 @@ pub(super) fn decode(file: &[u8]) -> Contents {
     let mut contents = Contents::default();
     let Some(mut rest) = file.strip_prefix(MAGIC.as_slice()) else {
         // A file whose first bytes never arrived is torn, not foreign.
-        let torn = MAGIC.starts_with(file) || file.iter().all(|byte| *byte == 0);
-        contents.foreign = !torn;
-        contents.torn_bytes = if torn { file.len() } else { 0 };
+        let begun = without_zeros(file);
+        contents.foreign = !MAGIC.starts_with(begun);
+        contents.torn_bytes = if contents.foreign { 0 } else { begun.len() };
         return contents;
     };
     while let Some((payload, behind)) = first_frame(rest) {
@@ -60,8 +60,13 @@ pub(super) fn decode(file: &[u8]) -> Contents {
         }
         rest = behind;
     }
-    contents.torn_bytes = rest.len();
+    contents.torn_bytes = without_zeros(rest).len();
     contents
+}
+
+fn without_zeros(bytes: &[u8]) -> &[u8] {
+    let end = bytes.iter().rposition(|byte| *byte != 0).map_or(0, |last| last + 1);
+    &bytes[..end]
 }
 
 fn first_frame(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
@@ -115,11 +120,13 @@ mod tests {
     }
 
     #[test]
-    fn a_foreign_file_is_named_so_and_zeros_are_a_torn_one() {
+    fn a_foreign_file_is_named_so_and_zeros_are_an_empty_one() {
         assert!(decode(b"vvjrnl2\nwhatever").foreign);
         assert!(decode(b"PK\x03\x04").foreign);
         let zeros = decode(&[0; 4096]);
-        assert_eq!((zeros.foreign, zeros.torn_bytes), (false, 4096));
+        assert_eq!((zeros.foreign, zeros.torn_bytes), (false, 0));
+        let begun = decode(b"vvjr\0\0\0\0\0\0");
+        assert_eq!((begun.foreign, begun.torn_bytes), (false, 4));
     }
 
     #[test]

@@ -50,7 +50,7 @@ pub struct Settings {
     /// Bytes of records that wait for the database, at most; in memory they take some three times as much. When
     /// reached, entries are refused.
     pub bytes_max: usize,
-    /// A file is closed, and the next begun, when it is longer than this.
+    /// Length of a file: made at once, and the next begun when it is full.
     pub segment_bytes_max: u64,
     /// Hears what metrics are made of.
     pub watch: Arc<dyn Watch>,
@@ -61,7 +61,7 @@ impl Default for Settings {
     fn default() -> Self {
         Self {
             bytes_max: 64 * 1024 * 1024,
-            segment_bytes_max: 4 * 1024 * 1024,
+            segment_bytes_max: 1024 * 1024,
             watch: Arc::new(Unwatched),
         }
     }

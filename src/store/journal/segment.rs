@@ -9,10 +9,12 @@ use super::frame::{self, MAGIC};
 use std::collections::VecDeque;
 use std::fs::{DirBuilder, File, OpenOptions, TryLockError};
 use std::io::{self, Read, Write};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::os::unix::fs::{DirBuilderExt, FileExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 const SUFFIX: &str = "journal";
+/// Where the first frame goes.
+const HEAD: u64 = MAGIC.len() as u64;
 
 /// The folder of the journal, held.
 #[derive(Debug)]
@@ -37,7 +39,8 @@ struct Closed {
 struct Active {
     path: PathBuf,
     file: File,
-    bytes: u64,
+    /// Where the next frame goes. Behind it there are zeros.
+    end: u64,
     until: u64,
 }
 
@@ -101,14 +104,12 @@ impl Folder {
 
     /// Appends frames, whose last record is the one before `until`, and has them on the disk when it returns.
     pub(super) fn append(&mut self, frames: &[u8], until: u64, segment_bytes_max: u64) -> io::Result<()> {
-        if self
-            .active
-            .as_ref()
-            .is_some_and(|active| active.bytes >= segment_bytes_max)
-        {
+        let is_full =
+            |active: &Active| active.end > HEAD && active.end + frames.len() as u64 > HEAD + segment_bytes_max;
+        if self.active.as_ref().is_some_and(is_full) {
             self.close_active();
         }
-        let result = self.append_to_active(frames, until);
+        let result = self.append_to_active(frames, until, segment_bytes_max);
         if result.is_err() {
             // What arrived of it is unknown. It stays until the database has the records; they go to another file.
             self.close_active();
@@ -119,40 +120,47 @@ impl Folder {
         result
     }
 
-    fn append_to_active(&mut self, frames: &[u8], until: u64) -> io::Result<()> {
+    fn append_to_active(&mut self, frames: &[u8], until: u64, segment_bytes_max: u64) -> io::Result<()> {
         let mut active = match self.active.take() {
             Some(active) => active,
-            None => self.new_active(until)?,
+            None => self.new_active(until, segment_bytes_max)?,
         };
         active.until = until;
-        active.bytes += frames.len() as u64;
-        let written = active.file.write_all(frames).and_then(|()| active.file.sync_data());
+        let written = active
+            .file
+            .write_all_at(frames, active.end)
+            .and_then(|()| active.file.sync_data());
+        active.end += frames.len() as u64;
         self.active = Some(active);
         written
     }
 
-    fn new_active(&mut self, until: u64) -> io::Result<Active> {
+    fn new_active(&mut self, until: u64, segment_bytes_max: u64) -> io::Result<Active> {
         let path = self.path.join(format!("{:012}.{SUFFIX}", self.next_number));
         self.next_number += 1;
-        let file = OpenOptions::new().create(true).append(true).mode(0o600).open(&path)?;
-        let mut active = Active {
-            path,
-            file,
-            bytes: MAGIC.len() as u64,
-            until,
-        };
-        let begun = active
-            .file
-            .write_all(MAGIC)
-            .and_then(|()| File::open(&self.path)?.sync_all());
+        let mut file = OpenOptions::new()
+            .create(true)
+            .truncate(false)
+            .write(true)
+            .mode(0o600)
+            .open(&path)?;
+        let begun = (|| {
+            file.write_all(MAGIC)?;
+            // Zeros and not `fallocate`: blocks that were never written cost the file system's journal too.
+            io::copy(&mut io::repeat(0).take(segment_bytes_max), &mut file)?;
+            file.sync_all()?;
+            File::open(&self.path)?.sync_all()
+        })();
         if let Err(error) = begun {
-            self.closed.push_back(Closed {
-                path: active.path,
-                until,
-            });
+            self.closed.push_back(Closed { path, until });
             return Err(error);
         }
-        Ok(active)
+        Ok(Active {
+            path,
+            file,
+            end: HEAD,
+            until,
+        })
     }
 
     fn close_active(&mut self) {
@@ -171,13 +179,18 @@ impl Folder {
                 remove(&closed.path)?;
             }
         }
-        // Emptied rather than removed: an interview's pauses would otherwise make and remove files all day.
+        // Emptied rather than removed: an interview's pauses would otherwise make and remove files all day. Not synced: the
+        // next frame's sync brings it along, and until then a crash would show records that the database knows.
         if let Some(active) = &mut self.active
             && active.until <= drained
-            && active.bytes > MAGIC.len() as u64
+            && active.end > HEAD
         {
-            active.file.set_len(MAGIC.len() as u64)?;
-            active.bytes = MAGIC.len() as u64;
+            let zeros = vec![0; usize::try_from(active.end - HEAD).unwrap_or_default()];
+            if let Err(error) = active.file.write_all_at(&zeros, HEAD) {
+                self.close_active();
+                return Err(error);
+            }
+            active.end = HEAD;
         }
         Ok(())
     }
