@@ -55,6 +55,8 @@ pub(crate) enum Command {
     Snapshot(oneshot::Sender<Value>),
     /// The server ends the call.
     End(String),
+    /// The client's channel closed, by whichever side.
+    ChannelClosed,
     /// The client went.
     Gone(String),
 }
@@ -86,6 +88,8 @@ pub(crate) struct Call {
     sidebands: Vec<mpsc::Sender<String>>,
     started: Instant,
     open: bool,
+    /// The channel was closed by a fault: its end is not the client's.
+    channel_shut: bool,
     unsent: u64,
     ended: Option<String>,
 }
@@ -101,6 +105,7 @@ impl Call {
             sidebands: Vec::new(),
             started: Instant::now(),
             open: false,
+            channel_shut: false,
             unsent: 0,
             ended: None,
         }
@@ -163,7 +168,12 @@ impl Call {
             Command::Faults(faults) => self.conversation.handle(now, Input::Faults(faults)),
             Command::Wire(faults) => self.wire.set(faults),
             Command::Expire => self.conversation.handle(now, Input::Expire),
-            Command::CloseChannel => self.outlet.close_channel().await,
+            Command::CloseChannel => {
+                self.channel_shut = true;
+                self.outlet.close_channel().await;
+            }
+            Command::ChannelClosed if self.channel_shut => {}
+            Command::ChannelClosed => self.ended = Some("channel closed by the client".to_owned()),
             Command::Blackhole(on) => self.with_front(|f| f.blackhole.store(on, Ordering::Relaxed)),
             Command::Strict(on) => self.with_front(|f| f.strict.store(on, Ordering::Relaxed)),
             Command::Snapshot(reply) => {

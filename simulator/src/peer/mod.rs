@@ -225,9 +225,7 @@ impl PeerConnectionEventHandler for Handler {
                         }
                     }
                     DataChannelEvent::OnClose if label == CHANNEL => {
-                        let _ = commands
-                            .send(Command::Gone("channel closed by the client".to_owned()))
-                            .await;
+                        let _ = commands.send(Command::ChannelClosed).await;
                         break;
                     }
                     _ => {}
