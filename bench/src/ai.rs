@@ -3,7 +3,7 @@
 //! Is: enough of the Realtime API for a relay to dial it unmodified. Isn't: the simulator, which has a voice and a judgement; here
 //! only packets count.
 
-use std::{io, net::Ipv4Addr, sync::Arc};
+use std::{io, net::SocketAddr, sync::Arc};
 
 use axum::{
     Router,
@@ -26,13 +26,13 @@ pub struct Ai {
 }
 
 impl Ai {
-    /// Listens on loopback.
-    pub async fn start(engine: Arc<Engine>) -> io::Result<Self> {
+    /// Listens there; port 0 for any.
+    pub async fn start(listen: SocketAddr, engine: Arc<Engine>) -> io::Result<Self> {
         let router = Router::new()
             .route("/v1/realtime/calls", post(call))
             .route("/v1/realtime/calls/{id}/hangup", post(async || StatusCode::OK))
             .with_state(engine);
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
+        let listener = TcpListener::bind(listen).await?;
         let base_url = format!("http://{}/v1", listener.local_addr()?);
         let task = tokio::spawn(async move { axum::serve(listener, router).await }).abort_handle();
         Ok(Self { base_url, task })

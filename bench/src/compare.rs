@@ -1,6 +1,6 @@
 //! Rounds in which each contender has its turn, so that whatever else the machine does falls on all alike.
 
-use std::{sync::Arc, time::Duration};
+use std::{net::Ipv4Addr, sync::Arc, time::Duration};
 
 use crate::{
     ai::Ai,
@@ -26,8 +26,8 @@ pub struct Comparison {
 
 /// Runs it. `told` hears of each turn as it ends.
 pub async fn run(comparison: &Comparison, mut told: impl FnMut(usize, &str, &Measured)) -> Result<Report, Error> {
-    let engine = Arc::new(Engine::start()?);
-    let ai = Ai::start(engine.clone()).await?;
+    let engine = Arc::new(Engine::start(Ipv4Addr::LOCALHOST.into())?);
+    let ai = Ai::start((Ipv4Addr::LOCALHOST, 0).into(), engine.clone()).await?;
     let mut entries: Vec<Entry> = comparison
         .contenders
         .iter()

@@ -129,7 +129,7 @@ async fn server(binary: &Path, ai: &str) -> Result<Running, Error> {
             .env("UDP_PORT", udp.to_string())
             .env("PUBLIC_IP", "127.0.0.1")
             .env("OPENAI_BASE_URL", ai)
-            .env("RUST_LOG", "warn")
+            .env("LOG_LEVEL", "warn")
             .kill_on_drop(true);
         command
     };

@@ -8,7 +8,7 @@
 mod end;
 
 use std::{
-    net::SocketAddr,
+    net::{IpAddr, SocketAddr},
     sync::mpsc,
     thread::JoinHandle,
     time::{Duration, Instant},
@@ -99,10 +99,10 @@ enum Command {
 }
 
 impl Engine {
-    /// Starts the thread.
-    pub fn start() -> Result<Self, Error> {
+    /// Starts the thread. Far ends' sockets are bound to `from`.
+    pub fn start(from: IpAddr) -> Result<Self, Error> {
         let (commands, inbox) = mpsc::channel();
-        let mut core = Core::new(inbox)?;
+        let mut core = Core::new(inbox, from)?;
         let thread = std::thread::Builder::new()
             .name("load".into())
             .spawn(move || core.run())?;
@@ -194,6 +194,7 @@ impl Drop for Engine {
 
 struct Core {
     inbox: mpsc::Receiver<Command>,
+    from: IpAddr,
     epoll: Epoll,
     timer: TimerFd,
     ends: Vec<End>,
@@ -210,13 +211,14 @@ struct Core {
 }
 
 impl Core {
-    fn new(inbox: mpsc::Receiver<Command>) -> Result<Self, Error> {
+    fn new(inbox: mpsc::Receiver<Command>, from: IpAddr) -> Result<Self, Error> {
         let epoll = Epoll::new(EpollCreateFlags::empty())?;
         let timer = TimerFd::new(ClockId::CLOCK_MONOTONIC, TimerFlags::TFD_NONBLOCK)?;
         epoll.add(&timer, EpollEvent::new(EpollFlags::EPOLLIN, TIMER))?;
         let now = now();
         Ok(Self {
             inbox,
+            from,
             epoll,
             timer,
             ends: vec![],
@@ -259,14 +261,14 @@ impl Core {
     fn command(&mut self, command: Command) {
         match command {
             Command::Candidate(reply) => {
-                let made = End::peer(now(), Role::Candidate).and_then(|mut end| {
+                let made = End::peer(now(), self.from, Role::Candidate).and_then(|mut end| {
                     let offer = end.offer(now())?;
                     Ok((self.add(end)?, offer))
                 });
                 let _ = reply.send(made);
             }
             Command::Ai(offer, reply) => {
-                let made = End::peer(now(), Role::Ai).and_then(|mut end| {
+                let made = End::peer(now(), self.from, Role::Ai).and_then(|mut end| {
                     let answer = end.answer(now(), offer)?;
                     Ok((self.add(end)?, answer))
                 });
@@ -281,7 +283,7 @@ impl Core {
                 );
             }
             Command::Plain { relay, hello, reply } => {
-                let _ = reply.send(End::plain(relay, &hello).and_then(|end| self.add(end)));
+                let _ = reply.send(End::plain(relay, self.from, &hello).and_then(|end| self.add(end)));
             }
             Command::Up(end, reply) => self.waiting.push((end, reply)),
             Command::AiUp(count, reply) => self.waiting_ai.push((count, reply)),

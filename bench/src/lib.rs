@@ -6,6 +6,7 @@
 pub mod ai;
 pub mod bare;
 pub mod client;
+pub mod command;
 pub mod compare;
 pub mod contender;
 pub mod engine;

@@ -8,7 +8,7 @@ use std::{
 
 use clap::{Parser, Subcommand};
 use vivavoce_bench::{
-    bare,
+    bare, command,
     compare::{self, Comparison},
     contender::Contender,
     load::Measured,
@@ -49,6 +49,8 @@ enum Command {
         #[arg(long)]
         markdown: Option<PathBuf>,
     },
+    /// Drives interviews against a server that runs, and prints what it measured
+    Load(command::Args),
     /// The bare UDP relay; prints where it listens
     #[command(hide = true)]
     Bare,
@@ -78,6 +80,11 @@ fn run(command: Command) -> Result<(), Box<dyn std::error::Error>> {
         // The reference is to be one thread.
         Command::Bare => Ok(runtime(false)?.block_on(bare::run(say_line))?),
         Command::Relay { ai } => Ok(runtime(true)?.block_on(relay::run(&ai, say_line))?),
+        Command::Load(args) => {
+            let measured = runtime(true)?.block_on(command::run(args))?;
+            say_line(command::in_words(&measured).trim_end());
+            Ok(())
+        }
         Command::Compare {
             server,
             sessions,

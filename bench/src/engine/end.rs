@@ -1,7 +1,7 @@
 //! One far end of the load: its socket, what stands on it, and what it has sent when.
 
 use std::{
-    net::{Ipv4Addr, SocketAddr, UdpSocket},
+    net::{IpAddr, SocketAddr, UdpSocket},
     time::Instant,
 };
 
@@ -56,15 +56,15 @@ enum Stands {
 }
 
 impl End {
-    pub(super) fn peer(now: Instant, role: Role) -> Result<Self, Error> {
-        let socket = socket()?;
+    pub(super) fn peer(now: Instant, from: IpAddr, role: Role) -> Result<Self, Error> {
+        let socket = socket(from)?;
         let peer = Peer::new(now, role, socket.local_addr()?)?;
         let ssrc = peer.ssrc;
         Ok(Self::new(socket, Stands::Peer(Box::new(peer), role), ssrc))
     }
 
-    pub(super) fn plain(relay: SocketAddr, hello: &[u8]) -> Result<Self, Error> {
-        let socket = socket()?;
+    pub(super) fn plain(relay: SocketAddr, from: IpAddr, hello: &[u8]) -> Result<Self, Error> {
+        let socket = socket(from)?;
         socket.send_to(hello, relay)?;
         Ok(Self::new(
             socket,
@@ -270,8 +270,8 @@ fn stamp(packet: &[u8]) -> Option<Stamp> {
     })
 }
 
-fn socket() -> Result<UdpSocket, Error> {
-    let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0))?;
+fn socket(from: IpAddr) -> Result<UdpSocket, Error> {
+    let socket = UdpSocket::bind((from, 0))?;
     socket.set_nonblocking(true)?;
     Ok(socket)
 }
