@@ -1,0 +1,36 @@
+# Everything a newcomer types. `make demo` and `make test` set themselves up.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+.PHONY: help setup web build demo test bench lint fmt
+
+help: ## Says what there is
+	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+setup: ## Installs what is missing; the second time it does nothing
+	@scripts/setup.sh
+
+# The pages are built into the binary, so they come first.
+web: setup
+	@cd web && npm run --silent build
+
+build: web ## Builds the pages and the binaries
+	cargo build --locked --workspace --bins
+
+demo: build ## Runs an interview on this machine and prints the link to open (ARGS="--port 8081 …")
+	@exec target/debug/vivavoce demo $(ARGS)
+
+test: ## Checks and tests everything; ends with `N passed, M failed`
+	@scripts/test.sh
+
+bench: web ## Measures the release build beside a bare UDP relay; writes docs/benchmarks.md (ARGS="--sessions 50 …")
+	cargo build --locked --release -p vivavoce -p vivavoce-bench
+	target/release/vivavoce-bench compare --server target/release/vivavoce \
+		--json target/bench.json --markdown docs/benchmarks.md $(ARGS)
+
+lint: setup ## Formatting, clippy, eslint, types, licences and duplicates of dependencies
+	@scripts/lint.sh
+
+fmt: ## Formats the Rust code
+	cargo fmt --all
