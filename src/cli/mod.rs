@@ -4,6 +4,7 @@
 
 mod demo;
 mod doctor;
+mod load;
 mod logging;
 mod migrate;
 mod output;
@@ -35,6 +36,8 @@ enum Command {
     Migrate(migrate::Args),
     /// Mints a token and prints it alone
     Token(token::Args),
+    /// Drives interviews against a relay that runs, both far ends ours, and prints what it measured
+    Load(load::Args),
     /// Checks configuration, database, ports and the AI side, and says what to do
     Doctor(doctor::Args),
 }
@@ -58,6 +61,7 @@ pub fn run() -> ExitCode {
         Command::Simulate(args) => simulate::run(args),
         Command::Migrate(args) => migrate::run(&args),
         Command::Token(args) => token::run(&args),
+        Command::Load(args) => load::run(args),
         Command::Doctor(args) => doctor::run(&args),
     };
     match result {
