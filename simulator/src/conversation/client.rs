@@ -149,6 +149,9 @@ impl Conversation {
 
     fn create_response(&mut self, now: Duration, event: &Value) -> Result<(), ApiError> {
         let options = event.get("response").cloned().unwrap_or_else(|| json!({}));
+        if !options.is_object() {
+            return Err(ApiError::invalid("invalid_type", "response", "Expected an object."));
+        }
         if self.speaking.active_id().is_some() && options["conversation"] != "none" {
             let message = "Conversation already has an active response in progress. Wait until the response is finished before creating a new one.";
             return Err(ApiError::new("conversation_already_has_active_response", message));

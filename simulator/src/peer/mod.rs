@@ -45,12 +45,15 @@ const CHANNEL: &str = "oai-events";
 /// How long gathering and negotiating may take.
 const NEGOTIATE: Duration = Duration::from_secs(10);
 
+/// The crate's own words may quote the offer, and an offer is never logged.
+const REFUSED: &str = "the peer connection refuses it";
+
 /// Why no answer was given.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Error {
     /// The offer is not one we can answer.
     #[error("offer: {0}")]
-    Offer(String),
+    Offer(&'static str),
     /// The peer connection failed.
     #[error("peer: {0}")]
     Peer(#[from] webrtc::error::Error),
@@ -84,7 +87,7 @@ pub(crate) async fn answer(
     config: &PeerConfig,
     commands: mpsc::Sender<Command>,
 ) -> Result<Answered, Error> {
-    let wanted = answer::Offer::parse(offer).map_err(|e| Error::Offer(e.to_owned()))?;
+    let wanted = answer::Offer::parse(offer).map_err(Error::Offer)?;
     let front = Arc::new(FrontState::new(wanted.ice_pwd.clone(), config.strict));
     let hearing = Arc::new(HearingStats::default());
     let (gathered, mut done) = mpsc::channel(1);
@@ -140,10 +143,10 @@ pub(crate) async fn answer(
         }],
     )));
     peer.add_track(Arc::clone(&track) as Arc<dyn TrackLocal>).await?;
-    let offer = RTCSessionDescription::offer(offer.to_owned()).map_err(|e| Error::Offer(e.to_string()))?;
+    let offer = RTCSessionDescription::offer(offer.to_owned()).map_err(|_| Error::Offer(REFUSED))?;
     peer.set_remote_description(offer)
         .await
-        .map_err(|e| Error::Offer(e.to_string()))?;
+        .map_err(|_| Error::Offer(REFUSED))?;
     let local = peer.create_answer(None).await?;
     peer.set_local_description(local).await?;
     let complete = tokio::time::timeout(NEGOTIATE, done.recv()).await;
