@@ -348,6 +348,7 @@ describe("the end", () => {
     expect(world.kept.size).toBe(0);
     await world.pass(3_600_000);
     expect(world.timers).toBe(0);
+    expect(world.networkListeners).toBe(0);
     interview.join(microphone().stream);
     expect(world.sockets).toHaveLength(1);
   });

@@ -196,8 +196,6 @@ export class Interview {
     if (step.state === before) return;
     this.#apply({ on: "link", link: step.state });
     if (before.is === "up") this.#legging({ on: "linkDown" });
-    // Taken over or refused: the leg is not ours any more.
-    if (step.state.is === "closed") this.#legging({ on: "stop" });
     this.#arm();
   }
 
@@ -329,8 +327,7 @@ export class Interview {
   #welcomed(resumed: boolean): void {
     if (this.#link.is !== "up") return;
     this.#welcomes += 1;
-    // The first welcome of a load finds no leg of ours, whatever the relay still holds of an earlier load's.
-    this.#legging({ on: "linkUp", resumed: resumed && this.#welcomes > 1 });
+    this.#legging({ on: "linkUp", resumed });
     if (this.#state.muted || this.#welcomes > 1) this.#send({ type: "mute", on: this.#state.muted });
     for (const frame of this.#unsent.splice(0)) this.#sendOrKeep(frame);
     // Only a talk that has begun has a past that this page has not seen.

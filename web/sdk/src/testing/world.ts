@@ -157,6 +157,10 @@ export class World {
     return must(this.peers.at(-1));
   }
 
+  get networkListeners(): number {
+    return this.#network.length;
+  }
+
   get timers(): number {
     return this.#timers.length;
   }
