@@ -26,7 +26,7 @@ function world(change: Partial<Outside["api"]> = {}, kept = new Map<string, stri
     redeem: vi.fn<Outside["api"]["redeem"]>(() => Promise.resolve({ accessToken: "t", invitationId: "i", expiresAt: null })),
     createSession: vi.fn<Outside["api"]["createSession"]>(() => Promise.resolve(SESSION)),
     consent: vi.fn<Outside["api"]["consent"]>(() => Promise.resolve(false)),
-    session: vi.fn<Outside["api"]["session"]>(() => Promise.resolve({ status: "in_progress", over: false })),
+    session: vi.fn<Outside["api"]["session"]>(() => Promise.resolve({ status: "in_progress", over: false, endReason: null })),
     ...change,
   };
   const way = new CandidateWay({
@@ -150,8 +150,8 @@ describe("a reload", () => {
     expect(way.current().is).toBe("return");
   });
 
-  it.each([["completed", "unknown"], ["failed", "failed"]] as const)("finds an interview that is %s closed", async (status, reason) => {
-    const { way } = await reloaded("talk", { session: () => Promise.resolve({ status, over: true }) });
+  it.each([["completed", null, "unknown"], ["completed", "time", "time"], ["failed", null, "failed"]] as const)("finds an interview that is %s (%s) closed", async (status, endReason, reason) => {
+    const { way } = await reloaded("talk", { session: () => Promise.resolve({ status, over: true, endReason }) });
     await way.openSession("s1");
     expect(way.current()).toMatchObject({ is: "closing", ended: { reason } });
   }); // prettier-ignore

@@ -79,7 +79,7 @@ export class CandidateWay {
     try {
       const status = await this.#outside.api.session(visit.accessToken, sessionId);
       if (status.over) {
-        this.#close(visit, { reason: status.status === "failed" ? "failed" : "unknown", summaryPending: false });
+        this.#close(visit, { reason: status.endReason ?? (status.status === "failed" ? "failed" : "unknown"), summaryPending: false });
         return;
       }
     } catch (error) {

@@ -48,17 +48,25 @@ describe("the calls", () => {
     await expect(api(503, {}).api.consent("t", "s", "v1", true)).rejects.toMatchObject({ status: 503 });
   });
 
-  it("read the transcript, skipping what is not an utterance", async () => {
-    const entries = [{ id: "1", item_id: "a", speaker: "ai", text: "Hi", start_time: "t1" }, null, { speaker: "dog", text: "x" }, { speaker: "candidate", text: "Ho" }];
+  it("read the transcript as it was heard, skipping what is not an utterance", async () => {
+    const entries = [
+      { id: "1", item_id: "a", speaker: "ai", text: "Hi there", start_time: "t1", interrupted: true, heard_text: "Hi" },
+      null,
+      { speaker: "dog", text: "x" },
+      { speaker: "candidate", text: "Ho", heard_text: "not looked at" },
+      { id: "5", speaker: "candidate", text: "", gap: "transcription_failed" },
+    ];
+    const rest = { final: true, previousItemId: undefined };
     expect(await api(200, { entries }).api.transcript("t", "s")).toEqual([
-      { itemId: "a", speaker: "ai", text: "Hi", final: true, at: "t1", previousItemId: undefined },
-      { itemId: "entry-3", speaker: "candidate", text: "Ho", final: true, at: "", previousItemId: undefined },
+      { ...rest, itemId: "a", speaker: "ai", text: "Hi", at: "t1", interrupted: true, missing: false },
+      { ...rest, itemId: "entry-3", speaker: "candidate", text: "Ho", at: "", interrupted: false, missing: false },
+      { ...rest, itemId: "5", speaker: "candidate", text: "", at: "", interrupted: false, missing: true },
     ]);
     expect(await api(200, {}).api.transcript("t", "s")).toEqual([]);
   });
 
   it.each([["completed", true], ["failed", true], ["in_progress", false]])("know whether %s is over", async (status, over) => {
-    expect(await api(200, { status }).api.session("t", "s")).toEqual({ status, over });
+    expect(await api(200, { status, end_reason: over ? "time" : null }).api.session("t", "s")).toEqual({ status, over, endReason: over ? "time" : null });
   }); // prettier-ignore
 
   it("put ids into the address as ids", async () => {

@@ -7,7 +7,8 @@
  */
 
 import { isRecord, number, string } from "./wire.js";
-import type { Fields, Speaker } from "./wire.js";
+import { endReasonOf } from "./wire.js";
+import type { EndReason, Fields, Speaker } from "./wire.js";
 import type { Caption } from "./captions.js";
 
 /** Why a call came to nothing. `status` 0: no answer at all. */
@@ -54,6 +55,16 @@ export interface SessionInfo {
 export interface SessionStatus {
   readonly status: string;
   readonly over: boolean;
+  /** Why it ended; null while it has not, or where the relay does not say. */
+  readonly endReason: EndReason | null;
+}
+
+/** One entry of the record. */
+export interface TranscriptEntry extends Caption {
+  /** Cut off by the other's voice: `text` is what was heard of it. */
+  readonly interrupted: boolean;
+  /** Spoken, but not written down: `text` is empty. */
+  readonly missing: boolean;
 }
 
 export interface ApiOptions {
@@ -118,20 +129,33 @@ export class Api {
   async session(accessToken: string, sessionId: string): Promise<SessionStatus> {
     const body = await this.#call("GET", `/api/sessions/${encodeURIComponent(sessionId)}`, accessToken, null);
     const status = string(body["status"]) ?? string(body["state"]) ?? "unknown";
-    return { status, over: status === "completed" || status === "failed" };
+    return { status, over: status === "completed" || status === "failed", endReason: endReasonOf(body["end_reason"]) };
   }
 
   /** What has been said so far, in the order of the conversation. */
-  async transcript(accessToken: string, sessionId: string): Promise<readonly Caption[]> {
+  async transcript(accessToken: string, sessionId: string): Promise<readonly TranscriptEntry[]> {
     const body = await this.#call("GET", `/api/sessions/${encodeURIComponent(sessionId)}/transcript`, accessToken, null);
     const entries = Array.isArray(body["entries"]) ? (body["entries"] as readonly unknown[]) : [];
     return entries.flatMap((entry, index) => {
       if (!isRecord(entry)) return [];
-      const text = string(entry["text"]);
+      const whole = string(entry["text"]);
       const speaker = speakerOf(entry["speaker"]);
-      if (text === null || speaker === null) return [];
+      if (whole === null || speaker === null) return [];
+      const interrupted = entry["interrupted"] === true;
+      const text = (interrupted ? string(entry["heard_text"]) : null) ?? whole;
       const itemId = string(entry["item_id"]) ?? string(entry["id"]) ?? `entry-${index}`;
-      return [{ itemId, speaker, text, final: true, at: string(entry["start_time"]) ?? "", previousItemId: undefined }];
+      return [
+        {
+          itemId,
+          speaker,
+          text,
+          final: true,
+          at: string(entry["start_time"]) ?? "",
+          previousItemId: undefined,
+          interrupted,
+          missing: text === "" && string(entry["gap"]) !== null,
+        },
+      ];
     });
   }
 

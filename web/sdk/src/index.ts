@@ -1,7 +1,7 @@
 /** `@vivavoce/sdk`: everything that a page may use. */
 
 export { Api, ApiError } from "./api.js";
-export type { ApiOptions, Redeemed, SessionInfo, SessionStatus } from "./api.js";
+export type { ApiOptions, Redeemed, SessionInfo, SessionStatus, TranscriptEntry } from "./api.js";
 export type { Caption, Captions } from "./captions.js";
 export { Interview } from "./interview.js";
 export type { InterviewEvents, InterviewOptions } from "./interview.js";

@@ -161,7 +161,7 @@ function frameOf(o: Fields): ServerFrame | null {
     }
     case "ended": {
       // A reason that is not known here still ended it: the page must not go on waiting.
-      const reason = oneOf(o["reason"], END_REASONS) ?? "failed";
+      const reason = endReasonOf(o["reason"]) ?? "failed";
       return { type: "ended", reason, summaryPending: o["summaryPending"] === true };
     }
     case "error":
@@ -175,6 +175,10 @@ const SESSIONS = ["waiting", "connecting", "live", "ending", "completed", "faile
 const LEGS = ["none", "connecting", "up", "lost", "gone"] as const;
 const SPEAKERS = ["ai", "candidate"] as const;
 const END_REASONS = ["interviewer", "candidate", "recruiter", "time", "failed"] as const;
+
+export function endReasonOf(value: unknown): EndReason | null {
+  return oneOf(value, END_REASONS);
+}
 
 function stateOf(value: unknown): ServerState | null {
   if (!isRecord(value)) return null;

@@ -1,6 +1,6 @@
 import { useEffect, useState } from "react";
 import { Api } from "@vivavoce/sdk";
-import type { Caption, InterviewEvents } from "@vivavoce/sdk";
+import type { InterviewEvents, TranscriptEntry } from "@vivavoce/sdk";
 import { Download, Printer } from "lucide-react";
 import { useHeadingFocus, useTitle } from "../hooks.js";
 import { Frame } from "../parts/Frame.js";
@@ -59,7 +59,7 @@ function leadFor(ended: InterviewEvents["ended"], who: string): string {
   }
 }
 
-type Reading = { readonly is: "reading" } | { readonly is: "read"; readonly entries: readonly Caption[] } | { readonly is: "away" };
+type Reading = { readonly is: "reading" } | { readonly is: "read"; readonly entries: readonly TranscriptEntry[] } | { readonly is: "away" };
 
 function Transcript({ visit }: { visit: Visit }) {
   const [reading, setReading] = useState<Reading>({ is: "reading" });
@@ -110,10 +110,18 @@ function Transcript({ visit }: { visit: Visit }) {
             </button>
           </div>
           <ol className="transcript">
-            {reading.entries.map((entry) => (
-              <li key={entry.itemId}>
+            {reading.entries.map((entry, index) => (
+              <li key={`${entry.itemId}-${index}`}>
                 <p className="voice">{entry.speaker === "ai" ? "Interviewer" : "You"}</p>
-                <p lang={visit.session.position.language ?? undefined}>{entry.text}</p>
+                <p lang={visit.session.position.language ?? undefined}>
+                  {entry.text}
+                  {aside(entry) !== null && (
+                    <span className="note" lang="en">
+                      {" "}
+                      {aside(entry)}
+                    </span>
+                  )}
+                </p>
               </li>
             ))}
           </ol>
@@ -123,8 +131,12 @@ function Transcript({ visit }: { visit: Visit }) {
   );
 }
 
-function save(entries: readonly Caption[], visit: Visit): void {
-  const lines = entries.map((entry) => `${entry.speaker === "ai" ? "Interviewer" : "You"}: ${entry.text}`);
+function aside(entry: TranscriptEntry): string | null {
+  return entry.missing ? "(spoken, but not written down)" : entry.interrupted ? "(cut off here)" : null;
+}
+
+function save(entries: readonly TranscriptEntry[], visit: Visit): void {
+  const lines = entries.map((entry) => [entry.speaker === "ai" ? "Interviewer:" : "You:", entry.text, aside(entry)].filter(Boolean).join(" "));
   const head = `${visit.session.position.title}, ${visit.session.company.name}`;
   const link = document.createElement("a");
   link.href = URL.createObjectURL(new Blob([[head, "", ...lines, ""].join("\n")], { type: "text/plain" }));

@@ -50,7 +50,7 @@ function Table({ visit, interview, state }: { visit: Visit; interview: Interview
   const until = dayAndTime(visit.expiresAt);
   const words = connectionWords(state, memory, now.steady, { device: deviceOf(navigator.userAgent, navigator.maxTouchPoints), linkUntil: until });
   const left = state.phase.is === "live" || state.phase.is === "ending" ? timeLeftWords(state.server?.endsAt, now.epoch) : null;
-  const timeUp = state.phase.is === "ending" && state.server?.endsAt !== undefined && Date.parse(state.server.endsAt) - now.epoch < 5_000;
+  const timeUp = state.phase.is === "ending" && state.notices.some((notice) => notice.code === "time_up");
 
   return (
     <main className="talk" data-session={sessionId}>
@@ -63,7 +63,7 @@ function Table({ visit, interview, state }: { visit: Visit; interview: Interview
           <p className="left">{left}</p>
         </div>
       </header>
-      <Presence doing={presenceOf(state)} voice={voice} aside={asideFor(memory, now.steady)} />
+      <Presence doing={presenceOf(state)} known={memory.aiSeen} voice={voice} aside={asideFor(memory, now.steady)} />
       <Said captions={state.captions} pending={state.pendingWords} language={position.language} />
       <footer className="talk-foot">
         <div className="state" data-tone={words.tone}>

@@ -15,9 +15,9 @@ const REACH = [0.55, 0.8, 1, 0.7, 0.45] as const;
 
 /**
  * The interviewer, as one quiet shape: a ring while it listens, three points while it thinks, bars that move with its
- * voice while it speaks. The word beneath says the same.
+ * voice while it speaks. The word beneath says the same. `known`: it has been here before.
  */
-export function Presence({ doing, voice, aside }: { doing: Doing; voice: MediaStream | null; aside: string | null }) {
+export function Presence({ doing, known, voice, aside }: { doing: Doing; known: boolean; voice: MediaStream | null; aside: string | null }) {
   const bars = useRef<SVGGElement>(null);
   useEffect(() => {
     const still = matchMedia("(prefers-reduced-motion: reduce)").matches;
@@ -65,7 +65,7 @@ export function Presence({ doing, voice, aside }: { doing: Doing; voice: MediaSt
       </svg>
       <p className="word">
         <span className="unseen">The interviewer: </span>
-        {WORD[doing]}
+        {doing === "away" && known ? "Away for a moment" : WORD[doing]}
       </p>
       <p className="aside">{aside}</p>
     </section>
