@@ -29,6 +29,8 @@ describe("the words for what goes wrong", () => {
     ["AI leg lost, under 2 s", aiLost, { aiLost: 0 }, UNSPOKEN_MS - 1, "Connected"],
     ["AI leg lost", aiLost, { aiLost: 0 }, UNSPOKEN_MS, "The interviewer is reconnecting. What you say is kept."],
     ["AI refused for long", aiLost, { aiLost: 0 }, AI_LONG_MS, "The interviewer can't be reached yet. You can wait here, or come back by the same link until Thursday at 17:00."],
+    ["AI refused, as the relay says at once", { ...aiLost, notices: [{ code: "ai_unreachable", text: "" }] }, { aiLost: 0 }, 0, "The interviewer can't be reached yet. You can wait here, or come back by the same link until Thursday at 17:00."],
+    ["AI back after that", { ...LIVE, notices: [{ code: "ai_unreachable", text: "" }] }, {}, 0, "Connected"],
     ["microphone taken", { ...LIVE, microphone: { is: "silenced", since: 0 } }, {}, 0, "Your phone has taken the microphone. Tap to go on."],
     ["microphone taken for good", { ...LIVE, microphone: { is: "lost", since: 0 } }, {}, 0, "Your phone has taken the microphone. Tap to go on."],
     ["microphone taken while the leg is lost", { ...lost(0), microphone: { is: "lost", since: 0 } }, {}, 9_999, "Your phone has taken the microphone. Tap to go on."],

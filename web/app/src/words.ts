@@ -53,7 +53,8 @@ export function connectionWords(state: InterviewState, since: Since, now: number
   }
   const ai = state.server?.ai;
   if (since.aiLost !== null && (ai === "lost" || ai === "gone" || ai === "connecting")) {
-    if (now - since.aiLost >= AI_LONG_MS) {
+    const refused = state.notices.some((notice) => notice.code === "ai_unreachable") && ai !== "connecting";
+    if (refused || now - since.aiLost >= AI_LONG_MS) {
       const until = around.linkUntil === null ? "later" : `until ${around.linkUntil}`;
       return { tone: "away", text: `The interviewer can't be reached yet. You can wait here, or come back by the same link ${until}.` };
     }
