@@ -1,6 +1,6 @@
 import { describe, expect, it, vi } from "vitest";
 import { ANSWER_MS_MAX } from "./leg.js";
-import { socketUrl, STATS_MS, UNSENT_WORDS_MAX } from "./interview.js";
+import { REASON_MS_MAX, socketUrl, STATS_MS, UNSENT_WORDS_MAX } from "./interview.js";
 import { joined, microphone, must, settled, WELCOME, World } from "./testing/world.js";
 
 describe("joining", () => {
@@ -353,14 +353,28 @@ describe("the end", () => {
     expect(world.sockets).toHaveLength(1);
   });
 
-  it("is also an interview found completed", () => {
+  it("is told why by the frame behind the state", async () => {
+    const world = new World();
+    const interview = await joined(world);
+    const ended = vi.fn();
+    interview.on("ended", ended);
+    world.socket.says({ type: "state", session: "completed", candidate: "gone", ai: "gone" });
+    expect(interview.state().phase.is).toBe("ending");
+    world.socket.says({ type: "ended", reason: "interviewer", summaryPending: true });
+    await world.pass(REASON_MS_MAX);
+    expect(ended).toHaveBeenCalledExactlyOnceWith({ is: "ended", reason: "interviewer", summaryPending: true });
+    expect(world.timers).toBe(0);
+  });
+
+  it("is also an interview found completed, though nobody says why", async () => {
     const world = new World();
     const interview = world.interview();
     interview.join(microphone().stream);
     world.socket.open();
     world.socket.says({ ...WELCOME, state: { session: "completed", candidate: "gone", ai: "gone" } });
+    await world.pass(REASON_MS_MAX);
     expect(interview.state().phase).toMatchObject({ is: "ended", reason: "unknown" });
-    expect(world.peers).toHaveLength(0);
+    expect(world.timers).toBe(0);
   });
 
   it("is not leaving: that can be undone", async () => {

@@ -19,7 +19,7 @@ import type { PeerPort } from "./peer.js";
 import { browserPorts } from "./ports.js";
 import type { Ports, SocketPort } from "./ports.js";
 import { ResumeStore } from "./resume.js";
-import { STATE_START, stateStep } from "./state.js";
+import { isAwaitingReason, STATE_START, stateStep } from "./state.js";
 import type { InterviewState, Notice, StateEvent } from "./state.js";
 import { digest, sampleOf } from "./stats.js";
 import type { Sample } from "./stats.js";
@@ -28,6 +28,8 @@ import type { ClientFrame, EndReason, ServerFrame, StatsFrame } from "./wire.js"
 
 /** How often the quality of the leg is read and told, in ms. */
 export const STATS_MS = 5_000;
+/** How long the relay may take to say why an interview that is over has ended, in ms. */
+export const REASON_MS_MAX = 2_000;
 /** Typed answers kept while there is no socket; further ones are refused. */
 export const UNSENT_WORDS_MAX = 20;
 
@@ -78,6 +80,7 @@ export class Interview {
   #cancelDue: (() => void) | null = null;
   #cancelStats: (() => void) | null = null;
   #cancelNetwork: (() => void) | null = null;
+  #cancelReason: (() => void) | null = null;
 
   constructor(options: InterviewOptions) {
     this.#ports = { ...browserPorts(), ...options.ports };
@@ -241,6 +244,7 @@ export class Interview {
     if (this.#state === before) return;
     this.#events.emit("state", this.#state);
     const { phase } = this.#state;
+    if (isAwaitingReason(this.#state)) this.#cancelReason ??= this.#ports.timer(REASON_MS_MAX, () => this.#apply({ on: "overdue" }));
     if (phase.is === "ended" && before.phase.is !== "ended") {
       this.#kept.forget();
       this.#events.emit("ended", phase);
@@ -251,6 +255,8 @@ export class Interview {
   }
 
   #shut(): void {
+    this.#cancelReason?.();
+    this.#cancelReason = null;
     this.#cancelNetwork?.();
     this.#cancelNetwork = null;
     this.#cancelStats?.();

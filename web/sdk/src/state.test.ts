@@ -17,14 +17,19 @@ describe("the phase", () => {
     ["ending", [server("live"), server("ending")], { is: "ending" }],
     ["ended", [server("ending"), ended], { is: "ended", reason: "interviewer", summaryPending: true }],
     ["ended for good", [ended, server("live"), server("failed")], { is: "ended", reason: "interviewer", summaryPending: true }],
-    ["found completed", [server("completed")], { is: "ended", reason: "unknown", summaryPending: false }],
+    ["ending until it is told why", [server("live"), server("completed")], { is: "ending" }],
     ["told why after it was found completed", [server("completed"), ended], { is: "ended", reason: "interviewer", summaryPending: true }],
-    ["found failed", [server("failed")], { is: "ended", reason: "failed", summaryPending: false }],
     ["refused by a fatal error", [{ type: "error", code: "c", detail: "d", fatal: true }], { is: "refused", code: "c", detail: "d" }],
     ["not refused by another", [server("live"), { type: "error", code: "c", detail: "d", fatal: false }], { is: "live", since: 5 }],
     ["not refused once ended", [ended, { type: "error", code: "c", detail: "d", fatal: true }], { is: "ended", reason: "interviewer", summaryPending: true }],
   ];
   it.each(table)("is %s", (_name, frames, phase) => expect(after(...frames).phase).toEqual(phase));
+
+  it.each([["completed", "unknown"], ["failed", "failed"]] as const)("is ended where nobody says why it is %s", (session, reason) => {
+    expect(stateStep(after(server(session)), { on: "overdue" }).phase).toEqual({ is: "ended", reason, summaryPending: false });
+    expect(stateStep(after(server(session), ended), { on: "overdue" }).phase).toMatchObject({ reason: "interviewer" });
+    expect(stateStep(after(server("live")), { on: "overdue" }).phase.is).toBe("live");
+  }); // prettier-ignore
 
   it("is elsewhere after a takeover, unless it has ended", () => {
     const link = { is: "closed", reason: "superseded" } as const;

@@ -71,6 +71,8 @@ export type StateEvent =
   | { readonly on: "muted"; readonly muted: boolean }
   | { readonly on: "words"; readonly words: PendingWords }
   | { readonly on: "stats"; readonly stats: StatsFrame }
+  /** The interview is over, and the relay has not said why in time. */
+  | { readonly on: "overdue" }
   | { readonly on: "left" };
 
 export const STATE_START: InterviewState = {
@@ -113,6 +115,10 @@ export function stateStep(state: InterviewState, event: StateEvent): InterviewSt
       return { ...state, pendingWords: [...state.pendingWords, event.words] };
     case "stats":
       return { ...state, stats: event.stats };
+    case "overdue":
+      return isAwaitingReason(state)
+        ? { ...state, phase: { is: "ended", reason: state.server?.session === "failed" ? "failed" : "unknown", summaryPending: false } }
+        : state;
     case "left":
       return isOver(state.phase) ? state : { ...state, phase: { is: "left" } };
     default:
@@ -163,11 +169,10 @@ function phaseFor(phase: Phase, server: ServerState, now: number): Phase {
     case "live":
       return phase.is === "live" ? phase : { is: "live", since: now };
     case "ending":
-      return phase.is === "ending" ? phase : { is: "ending" };
+    // Over; why comes with `ended`, right behind.
     case "completed":
-      return { is: "ended", reason: "unknown", summaryPending: false };
     case "failed":
-      return { is: "ended", reason: "failed", summaryPending: false };
+      return phase.is === "ending" ? phase : { is: "ending" };
     default:
       return never(server.session);
   }
@@ -187,6 +192,11 @@ function linkChanged(state: InterviewState): InterviewState {
     default:
       return never(state.link.reason);
   }
+}
+
+/** Over, but `ended` has not come yet. */
+export function isAwaitingReason(state: InterviewState): boolean {
+  return !isOver(state.phase) && (state.server?.session === "completed" || state.server?.session === "failed");
 }
 
 function isOver(phase: Phase): boolean {

@@ -1,0 +1,70 @@
+/** Coming back: a reload in the middle, a second tab, a microphone that is refused. */
+
+import assert from "node:assert/strict";
+import { after, before, test } from "node:test";
+import { chromium } from "playwright-core";
+import { decoded, launch, newCandidate, throughCheck, toCheck } from "./candidate.mjs";
+import { startDemo } from "./demo.mjs";
+
+let demo;
+let browser;
+
+before(async () => {
+  demo = await startDemo();
+  browser = await launch();
+});
+
+after(async () => {
+  await browser?.close();
+  await demo?.stop();
+});
+
+test("a reload finds the interview, and a second tab takes it over", { timeout: 120_000 }, async () => {
+  const { context, page } = await newCandidate(browser);
+  await context.grantPermissions(["microphone"], { origin: demo.http });
+  await toCheck(page, demo.invitation_url);
+  await throughCheck(page);
+  const opening = page.locator('.utterance[data-speaker="ai"]').first();
+  await opening.waitFor({ timeout: 20_000 });
+
+  await page.reload();
+  await page.getByRole("button", { name: "Type instead" }).waitFor();
+  await opening.waitFor({ timeout: 20_000 });
+  assert.equal((await demo.calls()).calls.length, 1, "the AI side was not dialled anew");
+  await page.getByText("Connected", { exact: true }).waitFor();
+
+  const second = await context.newPage();
+  await second.goto(demo.invitation_url);
+  await second.getByRole("button", { name: "I agree, begin" }).click();
+  await throughCheck(second);
+  await page.getByRole("heading", { name: "The interview went on in another tab." }).waitFor();
+  await second.getByText("Connected", { exact: true }).waitFor();
+  await page.getByRole("button", { name: "Return here" }).click();
+  await page.getByText("Connected", { exact: true }).waitFor();
+  await second.getByRole("heading", { name: "The interview went on in another tab." }).waitFor();
+  // The leg that came back carries sound: packets are played, whoever is speaking.
+  await page.waitForFunction(async () => {
+    const peer = window.vivavoceTest.peers.at(-1);
+    for (const entry of (await peer.getStats()).values()) if (entry.type === "inbound-rtp" && entry.packetsReceived > 50) return true;
+    return false;
+  });
+  assert.ok((await decoded(page)).peers >= 2);
+  await context.close();
+});
+
+test("a microphone that is refused has a remedy, and typing", { timeout: 60_000 }, async () => {
+  const strict = await chromium.launch({ executablePath: process.env.CHROMIUM_BIN ?? "/usr/bin/chromium", args: ["--no-sandbox", "--deny-permission-prompts"] });
+  try {
+    const { page } = await newCandidate(strict);
+    await toCheck(page, demo.invitation_url);
+    await page.getByRole("button", { name: "Play the notes" }).click();
+    await page.getByRole("button", { name: "Yes, I heard them" }).click();
+    await page.getByRole("button", { name: "Use my microphone" }).click();
+    await page.getByRole("alert").waitFor();
+    await page.getByRole("button", { name: "Go on without, and type" }).click();
+    await page.getByRole("button", { name: "Start the interview" }).click();
+    await page.getByLabel("Your answer").waitFor();
+  } finally {
+    await strict.close();
+  }
+});
