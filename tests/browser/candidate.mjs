@@ -87,7 +87,22 @@ export async function throughCheck(page) {
   await page.getByRole("button", { name: "Play the notes" }).click();
   await page.getByRole("button", { name: "Yes, I heard them" }).click();
   await page.getByRole("button", { name: "Use my microphone" }).click();
-  await page.getByRole("button", { name: "Start the interview" }).click({ timeout: 30_000 });
+  await page.getByRole("button", { name: "Start the interview" }).waitFor({ timeout: 30_000 });
+  await quiet(page).catch(() => undefined); // A device that always beeps is never quiet.
+  await page.getByRole("button", { name: "Start the interview" }).click();
+}
+
+/** The meter has been empty for a second: the sentence for the check is over. */
+function quiet(page) {
+  return page.waitForFunction(
+    () => {
+      const loud = document.querySelector('.meter i[data-on="true"]') !== null;
+      if (loud || window.vivavoceQuietSince === undefined) window.vivavoceQuietSince = performance.now();
+      return performance.now() - window.vivavoceQuietSince > 1_000;
+    },
+    undefined,
+    { timeout: 6_000 },
+  );
 }
 
 /** Who this tab is, from what it remembers. */

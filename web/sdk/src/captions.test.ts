@@ -65,8 +65,8 @@ describe("captions", () => {
   });
 
   it("are bounded", () => {
-    let captions: Captions = [];
-    for (let index = 0; index < CAPTIONS_MAX + 5; index += 1) captions = applyCaption(captions, frame(`a${index}`, undefined, "x"));
+    const full: Captions = Array.from({ length: CAPTIONS_MAX }, (_, index) => applyCaption([], frame(`a${index}`, undefined, "x"))).flat();
+    const captions = [0, 1, 2, 3, 4].reduce((sofar, index) => applyCaption(sofar, frame(`a${CAPTIONS_MAX + index}`, undefined, "x")), full);
     expect(captions).toHaveLength(CAPTIONS_MAX);
     expect(captions[0]?.itemId).toBe("a5");
   });

@@ -259,10 +259,10 @@ export class Interview {
     this.#cancelReason = null;
     this.#cancelNetwork?.();
     this.#cancelNetwork = null;
-    this.#cancelStats?.();
-    this.#cancelStats = null;
     this.#leading({ on: "leave" });
     this.#legging({ on: "stop" });
+    this.#cancelStats?.();
+    this.#cancelStats = null;
     this.#microphone.release();
   }
 
