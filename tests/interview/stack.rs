@@ -45,7 +45,7 @@ impl Stack {
         let sim = format!("http://{}", simulator.addr());
         let data = tempfile::tempdir().unwrap();
         let mut env: BTreeMap<String, String> = [
-            ("JWT_SECRET", "a secret of the interview tests, long enough"),
+            ("JWT_SECRET", "a secret of the interview tests that is long enough"),
             ("OPENAI_API_KEY", super::logs::KEY),
             ("OPENAI_BASE_URL", &format!("{sim}/v1")),
             ("LISTEN_ADDR", "127.0.0.1:0"),

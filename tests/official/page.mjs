@@ -40,12 +40,8 @@ window.interview = async ({ base, key, insecure }) => {
   seen.connectMs = Math.round(performance.now() - started);
   transport.requestResponse();
   await ended;
-  // The goodbye has been heard to its end, or was broken into, and every turn has its words.
-  const count = (name) => seen.events[`output_audio_buffer.${name}`] ?? 0;
-  const quiet = () => count("started") > 0 && count("started") <= count("stopped") + count("cleared");
-  const worded = () =>
-    window.session.history.every((item) => item.role !== "user" || item.content.every((part) => part.transcript));
-  for (let n = 0; n < 200 && !(quiet() && worded()); n++) await new Promise((resolve) => setTimeout(resolve, 50));
+  const goodbye = () => seen.events["output_audio_buffer.stopped"] >= 1;
+  for (let n = 0; n < 150 && !goodbye(); n++) await new Promise((resolve) => setTimeout(resolve, 100));
   for (const report of (await peer.getStats()).values()) {
     if (report.type === "inbound-rtp") {
       seen.audioEnergy = report.totalAudioEnergy;
