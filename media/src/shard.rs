@@ -3,6 +3,7 @@
 //! The thread's loop is `shard/driver.rs`.
 
 mod driver;
+mod seed;
 mod socket;
 
 use crate::handle::Command;
@@ -68,7 +69,7 @@ impl Shard {
         let local = socket.local_addr()?;
         let counters = Arc::new(Counters::default());
         let (commands, asked) = mpsc::channel(COMMANDS);
-        let seed = driver::Seed::new(config, local, counters.clone(), remedies)?;
+        let seed = seed::Seed::new(config, local, counters.clone(), remedies)?;
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         std::thread::Builder::new()
             .name(format!("shard-{}", local.port()))

@@ -69,6 +69,8 @@ pub(crate) struct Duo {
     count: u64,
     pub(crate) latency: Duration,
     pub(crate) rule: Rule,
+    /// Datagrams come up to 120 ms late, out of order, some of them twice.
+    pub(crate) is_wild: bool,
     pub(crate) events: [Vec<(Duration, PeerEvent)>; 2],
     pub(crate) media: [Vec<Media>; 2],
     /// Every datagram that was sent, with the leg it was for.
@@ -94,6 +96,7 @@ impl Duo {
             count: 0,
             latency: 10 * MS,
             rule: Box::new(move |passing| Some(addresses[passing.from])),
+            is_wild: false,
             events: [Vec::new(), Vec::new()],
             media: [Vec::new(), Vec::new()],
             captured: Vec::new(),
@@ -132,11 +135,23 @@ impl Duo {
                     at,
                 };
                 if let Some(seen_from) = (self.rule)(&passing) {
-                    self.count += 1;
-                    self.flying.insert(
-                        (self.now + self.latency, self.count),
-                        (1 - which, seen_from, send.bytes.to_vec()),
-                    );
+                    let copies = if self.is_wild && rand::random::<f64>() < 0.3 {
+                        2
+                    } else {
+                        1
+                    };
+                    for _ in 0..copies {
+                        let late = if self.is_wild {
+                            MS * (rand::random::<u32>() % 120)
+                        } else {
+                            Duration::ZERO
+                        };
+                        self.count += 1;
+                        self.flying.insert(
+                            (self.now + self.latency + late, self.count),
+                            (1 - which, seen_from, send.bytes.to_vec()),
+                        );
+                    }
                 }
             }
             while let Some(event) = self.peer(which).poll_event() {
@@ -357,6 +372,16 @@ fn five_percent_loss_fails_none_of_200_connects() {
         "connect and channel at 80 ms round trip, 5 % loss: median {:?}, longest {:?}",
         times[100], times[199]
     );
+}
+
+#[test]
+fn datagrams_out_of_order_and_twice_fail_no_connect() {
+    for _ in 0..200 {
+        let mut duo = Duo::new(all());
+        duo.is_wild = true;
+        duo.lose(|_| rand::random::<f64>() < 0.02);
+        assert!(duo.connect(Duration::from_secs(30)), "{:?}", duo.events);
+    }
 }
 
 #[test]

@@ -5,17 +5,13 @@
 //! [`Driver`] in a `RefCell` that is never borrowed across an await. What goes out of the public port waits until all
 //! that this wake-up brought has been seen, and goes in one system call.
 
-use super::{Error, ShardConfig, socket};
-use crate::call::{self, Core, NtpClock, Output, Side};
+use super::seed::Seed;
+use crate::call::{self, Core, Output, Side};
 use crate::demux::{Demux, LegKey};
 use crate::handle::{Action, CallConfig, Command, Inner};
-use crate::leg::Setup;
-use crate::leg::remedies::Remedies;
 use crate::udp::{self, Inbox, Outbox, Socket};
-use crate::{CloseCause, Counters, Event, LegEvent, rtcp};
+use crate::{CloseCause, Event, LegEvent};
 use bytes::BytesMut;
-use rtc::crypto::SignatureScheme;
-use rtc::peer_connection::certificate::{CertificateParams, RTCCertificate};
 use rustc_hash::FxHashMap;
 use std::cell::RefCell;
 use std::cmp::Reverse;
@@ -38,64 +34,8 @@ const LEAST_WAIT: Duration = Duration::from_micros(500);
 const SWEEP_EVERY: Duration = Duration::from_secs(1);
 
 #[expect(clippy::disallowed_methods, reason = "driver")]
-fn now() -> Instant {
+pub(super) fn now() -> Instant {
     Instant::now()
-}
-
-/// What the thread is started with.
-pub(super) struct Seed {
-    setup: Setup,
-    advertise: Vec<SocketAddr>,
-    ai_bind: IpAddr,
-    clock: NtpClock,
-}
-
-impl Seed {
-    pub(super) fn new(
-        config: &ShardConfig,
-        bound: SocketAddr,
-        counters: Arc<Counters>,
-        remedies: Remedies,
-    ) -> Result<Self, Error> {
-        let advertise = socket::advertised(&config.advertise, bound)?;
-        let certificate = |error: &dyn std::fmt::Display| Error::Certificate(error.to_string());
-        let crypto = rtc::crypto::default_provider().map_err(|error| certificate(&error))?;
-        // One for all legs: a browser learns no more by it than by the address that it talks to.
-        let generated = RTCCertificate::generate(
-            crypto.crypto(),
-            SignatureScheme::EcdsaP256Sha256,
-            CertificateParams::default(),
-        )
-        .map_err(|error| certificate(&error))?;
-        // The agent takes one address of each family for its own; which of them a datagram came to does not matter to it.
-        let mut locals: Vec<SocketAddr> = Vec::new();
-        for address in &advertise {
-            if !locals.iter().any(|local| local.is_ipv4() == address.is_ipv4()) {
-                locals.push(*address);
-            }
-        }
-        #[expect(clippy::disallowed_methods, reason = "driver")]
-        let wall = std::time::SystemTime::now()
-            .duration_since(std::time::UNIX_EPOCH)
-            .unwrap_or_default();
-        let setup = Setup {
-            locals,
-            certificate: generated,
-            crypto,
-            ssrc: 0,
-            remedies,
-            counters,
-        };
-        Ok(Self {
-            setup,
-            advertise,
-            ai_bind: config.ai_bind,
-            clock: NtpClock {
-                at: now(),
-                ntp: rtcp::ntp(wall),
-            },
-        })
-    }
 }
 
 /// A call on this shard.
