@@ -1,9 +1,9 @@
 //! Remedy: the lost DTLS flight, in either role.
 //!
-//! Defect (rtc-dtls 0.21.1): as client, a lost flight 5 is never sent again, though the server repeats flight 4. As server,
-//! a lost flight 4 neither, once the client has repeated flight 3 before the server's own timer (1 s) fired: the repeat
-//! stops that timer. Chromium repeats after 50 ms. One lost datagram, and the handshake is stuck for good. Remedy: the last
-//! handshake datagrams sent are kept and sent again, word for word, after 80 ms, doubling, until the handshake is done.
+//! Defect (rtc-dtls 0.21.1): a flight that waits for its answer has a timer of 1 s, which a repeat of the far end's last
+//! flight stops for good, without being answered. So as client a lost flight 5, as server a lost flight 4, is never sent again
+//! where the far end's timer is the shorter one: Chromium repeats after 50 ms. One lost datagram, and the handshake is stuck.
+//! Remedy: the last handshake datagrams sent are kept and sent again, word for word, after 80 ms, doubling, until it is done.
 //! (A lost flight 6 upstream repairs by itself, when the far end repeats flight 5.) RFC 6347, 4.2.4.
 
 use bytes::BytesMut;
