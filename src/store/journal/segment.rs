@@ -1,7 +1,11 @@
-//! The journal's files: written at the end, synced, read back at the start, removed once drained.
+//! The journal's files: written, synced, read back at the start, removed once drained.
 //!
 //! Is: names, files, fsync, of one folder that one process holds at a time. Isn't: what is in them (`frame.rs`) or when
-//! (`writer.rs`). **Law:** a file is removed only when the database has all of it; after a failed write or sync a file is
+//! (`writer.rs`). Files are of full length from the start and written over: a sync of an append must also commit the file
+//! system's own journal, with what every other process wrote to it. Measured beside compilers that took both cores: the
+//! median from put to durable was 2.9 ms by appending, 1.2 ms by writing over. What is drained becomes zeros again.
+//!
+//! **Law:** a file is removed only when the database has all of it; after a failed write or sync a file is
 //! never written again, since what the kernel kept of it is unknown. Files are readable by their owner alone: they hold
 //! what people said.
 
