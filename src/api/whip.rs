@@ -44,11 +44,11 @@ pub(super) fn routes() -> OpenApiRouter<App> {
 }
 
 /// Offers the candidate's leg.
-#[utoipa::path(post, path = "/whip/{sessionId}", tag = "media", params(("sessionId" = SessionId, Path,)),
+#[utoipa::path(post, path = "/whip/{sessionId}", tag = "media", security(("bearer" = [])), params(("sessionId" = SessionId, Path,)),
     request_body(content = String, content_type = "application/sdp", description = "the offer"),
     responses((status = 201, body = String, content_type = "application/sdp", description = "the answer; `Location`, `ETag`, \
         and a `Link` for each ICE server"),
-        (status = "4XX", body = super::problem::Body), (status = 503, body = super::problem::Body)))]
+        (status = "4XX", body = super::problem::Body, content_type = "application/problem+json"), (status = 503, body = super::problem::Body, content_type = "application/problem+json")))]
 async fn post(
     State(app): State<App>,
     Extension(resources): Extension<Resources>,
@@ -88,12 +88,12 @@ async fn post(
 }
 
 /// Trickles candidates (`If-Match` the ETag: 204), or restarts ICE (`If-Match: *` and new credentials: 200, a new ETag).
-#[utoipa::path(patch, path = "/whip/{sessionId}/{resource}", tag = "media",
+#[utoipa::path(patch, path = "/whip/{sessionId}/{resource}", tag = "media", security(("bearer" = [])),
     params(("sessionId" = SessionId, Path,), ("resource" = Uuid, Path,), ("If-Match" = String, Header,)),
     request_body(content = String, content_type = "application/trickle-ice-sdpfrag"),
     responses((status = 204, description = "taken"),
         (status = 200, body = String, content_type = "application/trickle-ice-sdpfrag", description = "restarted"),
-        (status = "4XX", body = super::problem::Body), (status = 503, body = super::problem::Body)))]
+        (status = "4XX", body = super::problem::Body, content_type = "application/problem+json"), (status = 503, body = super::problem::Body, content_type = "application/problem+json")))]
 async fn patch(
     State(app): State<App>,
     Extension(resources): Extension<Resources>,
@@ -156,9 +156,9 @@ async fn restart(
 }
 
 /// The candidate leaves; the interview waits for them.
-#[utoipa::path(delete, path = "/whip/{sessionId}/{resource}", tag = "media",
+#[utoipa::path(delete, path = "/whip/{sessionId}/{resource}", tag = "media", security(("bearer" = [])),
     params(("sessionId" = SessionId, Path,), ("resource" = Uuid, Path,)),
-    responses((status = 200, description = "left"), (status = "4XX", body = super::problem::Body)))]
+    responses((status = 200, description = "left"), (status = "4XX", body = super::problem::Body, content_type = "application/problem+json")))]
 async fn delete(
     State(app): State<App>,
     Extension(resources): Extension<Resources>,

@@ -61,8 +61,8 @@ struct Address {
 /// The browser's signaling socket, subprotocol `vivavoce.v1`.
 #[utoipa::path(get, path = "/ws", tag = "media", params(("session" = SessionId, Query, description = "Which interview")),
     responses((status = 101, description = "upgraded; the token travels in the first message, `hello`"),
-        (status = 400, description = "no upgrade, or without the subprotocol", body = super::problem::Body),
-        (status = 403, description = "an Origin that is not allowed", body = super::problem::Body)))]
+        (status = 400, description = "no upgrade, or without the subprotocol", body = super::problem::Body, content_type = "application/problem+json"),
+        (status = 403, description = "an Origin that is not allowed", body = super::problem::Body, content_type = "application/problem+json")))]
 async fn socket(
     State(app): State<App>,
     Extension(places): Extension<Arc<Semaphore>>,

@@ -2,6 +2,7 @@
 
 use crate::support::{Person, TestApp};
 use serde_json::{Value, json};
+use std::time::Duration;
 use vivavoce::ids::SessionId;
 use vivavoce::store::Speaker::{Ai, Candidate};
 
@@ -90,6 +91,7 @@ async fn what_the_tap_has_not_is_kept_apart() {
     let invented = post(&candidate, session, "ai", "You are hired!", &at).await;
     assert_ne!(invented, first);
 
+    app.app.journal.flush(Duration::from_secs(10)).await.unwrap();
     assert_eq!(
         app.recruiter().get(&path).await.ok(200),
         before,
