@@ -135,7 +135,8 @@ async fn the_offer_arrives_byte_for_byte_and_the_call_is_known() {
 async fn each_refusal_is_told_apart_and_tells_no_key() {
     let error = |code: &str| format!(r#"{{"error":{{"message":"About {KEY} and so on","type":"t","code":"{code}"}}}}"#);
     let plain = format!("Incorrect API key provided: sk-t******TAIL. Or {KEY}");
-    let table: Vec<(&str, &str, String, u16, &str, Permanence, Option<u64>)> = vec![
+    type Case<'a> = (&'a str, &'a str, String, u16, &'a str, Permanence, Option<u64>);
+    let table: Vec<Case<'_>> = vec![
         (
             "401 Unauthorized",
             "Content-Type: text/plain\r\n",

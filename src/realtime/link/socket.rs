@@ -16,7 +16,7 @@ use futures_util::stream::{SplitSink, SplitStream};
 use futures_util::{SinkExt, StreamExt};
 use reqwest::header::AUTHORIZATION;
 use serde_json::{Value, json};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 use tokio::net::TcpStream;
 use tokio::sync::mpsc;
@@ -57,6 +57,10 @@ pub(super) struct Opened {
 pub(super) struct Socket {
     commands: mpsc::Sender<Value>,
     events: mpsc::Receiver<LinkEvent>,
+    /// Why it ended; set before the last event can be taken.
+    why: Arc<OnceLock<String>>,
+    /// `Closed` has been told.
+    over: bool,
     task: JoinHandle<()>,
 }
 
@@ -162,8 +166,15 @@ impl Opened {
             mouth,
             voice: Voice::default(),
         };
-        let task = tokio::spawn(carrier.run(stream, self.early, ears, orders, writer));
-        Socket { commands, events, task }
+        let why = Arc::new(OnceLock::new());
+        let task = tokio::spawn(carrier.run(why.clone(), stream, self.early, ears, orders, writer));
+        Socket {
+            commands,
+            events,
+            why,
+            over: false,
+            task,
+        }
     }
 }
 
@@ -178,8 +189,12 @@ impl Socket {
     pub(super) async fn recv(&mut self) -> LinkEvent {
         match self.events.recv().await {
             Some(event) => event,
-            // `Closed` has been told.
-            None => std::future::pending().await,
+            None if self.over => std::future::pending().await,
+            None => {
+                self.over = true;
+                // Unset only if the task panicked.
+                LinkEvent::Closed(self.why.get().cloned().unwrap_or_else(|| "failed".into()))
+            }
         }
     }
 
@@ -212,6 +227,7 @@ struct Carrier {
 impl Carrier {
     async fn run(
         mut self,
+        told_why: Arc<OnceLock<String>>,
         stream: SplitStream<Stream>,
         early: Vec<String>,
         ears: Box<dyn Ears>,
@@ -225,8 +241,9 @@ impl Carrier {
         };
         let _ = self.out.try_send(Message::Close(None));
         self.mouth.clear();
-        // The last word must not be lost to a full queue, nor wait for ever.
-        let _ = tokio::time::timeout(CLOSE_MAX, self.told.send(LinkEvent::Closed(why))).await;
+        // Not through the queue, which may be full: that it ends is told after all that is in it.
+        let _ = told_why.set(why);
+        drop(self.told);
         drop(self.out);
         let _ = tokio::time::timeout(CLOSE_MAX, &mut writer.0).await;
     }

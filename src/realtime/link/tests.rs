@@ -1,1 +1,0 @@
-//! The link over real sockets.
