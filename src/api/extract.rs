@@ -161,8 +161,9 @@ fn refuse(error: &serde_path_to_error::Error<serde_json::Error>) -> Problem {
     }
     let said = inner.to_string();
     let said = said.split(" at line ").next().unwrap_or_default().to_owned();
-    if let Some(field) = said
-        .strip_prefix("missing field `")
+    if let Some(field) = ["missing field `", "duplicate field `"]
+        .iter()
+        .find_map(|prefix| said.strip_prefix(prefix))
         .and_then(|rest| rest.strip_suffix('`'))
     {
         push(&mut pointer, field);

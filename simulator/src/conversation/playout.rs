@@ -92,8 +92,8 @@ impl Playout {
                 break;
             }
             self.tracks.pop_front();
-            if last {
-                self.sounding = None;
+            // cut off before its first frame, a response never sounded and so cannot stop
+            if last && self.sounding.take_if(|sounding| *sounding == response_id).is_some() {
                 ticks.push(Tick::Stopped { response_id });
             }
         }
