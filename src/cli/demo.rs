@@ -136,6 +136,8 @@ async fn simulator(vars: &mut BTreeMap<String, String>) -> Result<Option<Simulat
     }
     let simulator = Simulator::start(vivavoce_simulator::Config::default()).await?;
     vars.insert("OPENAI_BASE_URL".into(), format!("http://{}/v1", simulator.addr()));
+    // The simulator asks for a key as the service does; any will do.
+    vars.insert("OPENAI_API_KEY".into(), "simulated".into());
     vars.insert("AI_SIMULATED".into(), "yes".into());
     Ok(Some(simulator))
 }

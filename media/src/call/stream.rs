@@ -49,7 +49,9 @@ impl Stream {
         packet: &mut [u8],
         peer: &mut Peer,
     ) -> Option<Transmit> {
-        if self.splice.selected() != Some(source) {
+        // A newer leg takes over with its first packet; what comes late from an older one is refused and counted, or each
+        // alternation would re-base the stream. Generations rise.
+        if self.splice.selected().is_none_or(|selected| selected.0 < source.0) {
             self.splice.select(source);
         }
         let written = self.splice.rewrite(now, source, packet).ok()?;
