@@ -129,7 +129,6 @@ pub fn security_headers(http: &crate::config::Http) -> HeaderMap {
 }
 
 /// What a handler that panicked answers. The cause is logged by the panic hook.
-#[expect(clippy::needless_pass_by_value, reason = "tower-http's signature")]
 pub fn panicked(_: Box<dyn Any + Send + 'static>) -> Response {
     Problem::new(Kind::Internal, "").into_response()
 }

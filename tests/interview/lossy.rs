@@ -4,7 +4,7 @@
 
 use rand::{Rng, SeedableRng, rngs::SmallRng};
 use std::{
-    collections::HashMap,
+    collections::{HashMap, hash_map::Entry},
     net::SocketAddr,
     sync::{
         Arc,
@@ -82,7 +82,7 @@ async fn run(front: Arc<UdpSocket>, relay: SocketAddr, seed: u64, counts: Arc<Co
     let mut packet = vec![0u8; 2048];
     while let Ok((n, from)) = front.recv_from(&mut packet).await {
         let packet = &packet[..n];
-        if !upstream.contains_key(&from) {
+        if let Entry::Vacant(free) = upstream.entry(from) {
             let socket = Arc::new(UdpSocket::bind("127.0.0.1:0").await.unwrap());
             socket.connect(relay).await.unwrap();
             let (back, front, counts, per_mille) = (socket.clone(), front.clone(), counts.clone(), per_mille.clone());
@@ -99,7 +99,7 @@ async fn run(front: Arc<UdpSocket>, relay: SocketAddr, seed: u64, counts: Arc<Co
                     let _ = front.send_to(&packet[..n], from).await;
                 }
             });
-            upstream.insert(from, (socket, down));
+            free.insert((socket, down));
         }
         if coin.random_range(0..1000) < per_mille.load(Ordering::Relaxed) {
             counts.lost_up.fetch_add(u64::from(is_rtp(packet)), Ordering::Relaxed);

@@ -5,9 +5,10 @@
     clippy::expect_used,
     clippy::panic,
     clippy::disallowed_methods,
-    missing_docs,
-    dead_code
+    missing_docs
 )]
+#![allow(dead_code, reason = "a story uses some of what stands ready")]
+#![allow(clippy::large_futures, clippy::large_stack_arrays, reason = "a test's own stack")]
 
 mod digits;
 mod logs;

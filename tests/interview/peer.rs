@@ -129,7 +129,6 @@ impl Peer {
                 RTCRtpCodecParameters {
                     rtp_codec: opus_codec(),
                     payload_type: 111,
-                    ..Default::default()
                 },
                 RtpCodecKind::Audio,
             )

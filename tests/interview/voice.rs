@@ -35,7 +35,7 @@ pub fn voiced(peer: &Peer, since: u64) -> Option<(u64, u64)> {
             .filter(|h| h.at_ms >= since && is_voiced(&h.pcm))
             .map(|h| h.at_ms);
         let first = voiced.next()?;
-        Some((first, voiced.last().unwrap_or(first)))
+        Some((first, voiced.next_back().unwrap_or(first)))
     })
 }
 
