@@ -125,3 +125,119 @@ impl Browser {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+    use super::*;
+    use serde_json::json;
+    use vivavoce_signaling::messages::{LegWord, SessionWord};
+
+    fn state() -> State {
+        State {
+            session: SessionWord::Live,
+            candidate: LegWord::Up,
+            ai: LegWord::Up,
+            speaking: None,
+            ends_at: None,
+        }
+    }
+
+    fn notice(code: &str) -> ServerMessage {
+        ServerMessage::Notice {
+            code: code.into(),
+            text: String::new(),
+        }
+    }
+
+    fn browser() -> Browser {
+        Browser::new("s".into(), resume::Key::new([b"a secret".as_slice()]), json!([]), 1_000)
+    }
+
+    fn come(browser: &mut Browser, resume: Option<String>, last_seq: Option<u64>) -> (Attached, bool) {
+        browser.attach(
+            &Attach {
+                sub: "me".into(),
+                resume,
+                last_seq,
+            },
+            state(),
+        )
+    }
+
+    /// What has come so far: frames as JSON, a close as its code.
+    fn drain(attached: &mut Attached) -> Vec<Value> {
+        std::iter::from_fn(|| attached.outbound.try_recv().ok())
+            .map(|out| match out {
+                Outgoing::Frame(text) => serde_json::from_str(&text).unwrap(),
+                Outgoing::Close { code, .. } => json!(code),
+            })
+            .collect()
+    }
+
+    #[test]
+    fn one_who_comes_back_is_told_what_was_missed_under_rising_numbers() {
+        let mut browser = browser();
+        let (mut first, replaced) = come(&mut browser, None, None);
+        assert!(!replaced);
+        browser.say(notice("a"));
+        let seen = drain(&mut first);
+        assert_eq!(
+            seen.iter()
+                .map(|frame| frame["type"].as_str().unwrap())
+                .collect::<Vec<_>>(),
+            ["welcome", "notice"]
+        );
+        assert_eq!(seen[0]["resumed"], false);
+        assert!(browser.detach(first.socket));
+        browser.say(notice("b"));
+        let resume = seen[0]["resume"].as_str().unwrap().to_owned();
+        let (mut second, _) = come(&mut browser, Some(resume), seen[1]["seq"].as_u64());
+        let again = drain(&mut second);
+        assert_eq!(
+            (&again[0]["type"], &again[0]["resumed"]),
+            (&json!("welcome"), &json!(true))
+        );
+        assert_eq!(
+            again
+                .iter()
+                .skip(1)
+                .map(|frame| frame["code"].as_str().unwrap())
+                .collect::<Vec<_>>(),
+            ["b"]
+        );
+        let numbers: Vec<u64> = seen
+            .iter()
+            .chain(&again)
+            .map(|frame| frame["seq"].as_u64().unwrap())
+            .collect();
+        assert!(numbers.is_sorted_by(|a, b| a < b), "{numbers:?}");
+    }
+
+    #[test]
+    fn a_second_tab_takes_over_and_the_first_is_told() {
+        let mut browser = browser();
+        let (mut first, _) = come(&mut browser, None, None);
+        let (second, replaced) = come(&mut browser, None, None);
+        assert!(replaced);
+        assert_eq!(drain(&mut first).last(), Some(&json!(SUPERSEDED)));
+        assert!(browser.is_current(second.socket) && !browser.is_current(first.socket));
+        assert!(!browser.detach(first.socket), "what the first does no longer counts");
+    }
+
+    #[test]
+    fn a_forged_resume_is_a_new_page() {
+        let mut browser = browser();
+        let (mut attached, _) = come(&mut browser, Some("forged".into()), Some(u64::MAX));
+        assert_eq!(drain(&mut attached)[0]["resumed"], false);
+    }
+
+    #[test]
+    fn a_socket_that_does_not_read_is_let_go_and_nothing_is_awaited() {
+        let mut browser = browser();
+        let (_unread, _) = come(&mut browser, None, None);
+        let kept = (0..=QUEUE).take_while(|n| browser.say(notice(&n.to_string()))).count();
+        assert!(kept < QUEUE, "bounded: {kept}");
+        assert!(browser.say(notice("later")), "nobody is there: nothing to lose");
+    }
+}

@@ -75,3 +75,95 @@ impl Reader {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+    use super::*;
+    use crate::realtime::dialect::{Dialect as _, OpenAiRealtime};
+    use serde_json::{Value, json};
+
+    fn read(reader: &mut Reader, event: &Value) -> Option<Meaning> {
+        reader.read(&OpenAiRealtime.parse(&event.to_string()).what)
+    }
+
+    fn tell(event: Event) -> Option<Meaning> {
+        Some(Meaning::Tell(event))
+    }
+
+    #[test]
+    fn events_mean_what_they_mean_for_the_interviews_life() {
+        let table = [
+            (
+                json!({ "type": "response.created", "response": { "id": "r" } }),
+                tell(Event::ResponseStarted),
+            ),
+            (
+                json!({ "type": "response.output_audio_transcript.delta", "response_id": "r", "item_id": "i", "delta": "Hello" }),
+                tell(Event::ResponseSpeaks),
+            ),
+            (
+                json!({ "type": "response.output_audio_transcript.delta", "response_id": "r", "item_id": "i", "delta": "you" }),
+                None,
+            ),
+            (
+                json!({ "type": "output_audio_buffer.started", "response_id": "r" }),
+                tell(Event::SoundStarted),
+            ),
+            (
+                json!({ "type": "response.done", "response": { "id": "r", "status": "completed" } }),
+                tell(Event::ResponseDone),
+            ),
+            (
+                json!({ "type": "output_audio_buffer.stopped", "response_id": "r" }),
+                tell(Event::SoundStopped),
+            ),
+            (
+                json!({ "type": "output_audio_buffer.cleared", "response_id": "r" }),
+                tell(Event::SoundStopped),
+            ),
+            (
+                json!({ "type": "input_audio_buffer.speech_started", "item_id": "u", "audio_start_ms": 1 }),
+                tell(Event::CandidateSpeaks(true)),
+            ),
+            (
+                json!({ "type": "input_audio_buffer.speech_stopped", "item_id": "u", "audio_end_ms": 2 }),
+                tell(Event::CandidateSpeaks(false)),
+            ),
+            (json!({ "type": "rate_limits.updated", "rate_limits": [] }), None),
+            (json!({ "type": "never.heard.of" }), None),
+        ];
+        let mut reader = Reader::default();
+        for (event, meaning) in table {
+            assert_eq!(read(&mut reader, &event), meaning, "{event}");
+        }
+    }
+
+    #[test]
+    fn a_call_of_a_tool_counts_once_in_whichever_event_it_shows_first() {
+        let item = json!({ "id": "i", "type": "function_call", "status": "completed", "name": END_SESSION, "call_id": "c", "arguments": "{}" });
+        let done = json!({ "type": "response.output_item.done", "response_id": "r", "output_index": 0, "item": item });
+        let arguments = json!({ "type": "response.function_call_arguments.done", "response_id": "r", "item_id": "i",
+            "call_id": "c", "name": END_SESSION, "arguments": "{}" });
+        for (first, second) in [(&done, &arguments), (&arguments, &done), (&done, &done)] {
+            let mut reader = Reader::default();
+            assert_eq!(read(&mut reader, first), tell(Event::EndTool { call_id: "c".into() }));
+            assert_eq!(read(&mut reader, second), None);
+        }
+        let other = json!({ "type": "response.function_call_arguments.done", "response_id": "r", "item_id": "i",
+            "call_id": "d", "name": "hire", "arguments": "{}" });
+        let meaning = read(&mut Reader::default(), &other);
+        assert_eq!(meaning, Some(Meaning::NoSuchTool { call_id: "d".into() }));
+    }
+
+    #[test]
+    fn what_leaves_no_trace_in_the_conversation_means_nothing() {
+        let mut reader = Reader::default();
+        let created = json!({ "type": "response.created", "response": { "id": "r", "conversation_id": null } });
+        let delta = json!({ "type": "response.output_text.delta", "response_id": "r", "item_id": "i", "delta": "x" });
+        let done = json!({ "type": "response.done", "response": { "id": "r", "status": "completed", "conversation_id": null } });
+        for event in [created, delta, done] {
+            assert_eq!(read(&mut reader, &event), None, "{event}");
+        }
+    }
+}

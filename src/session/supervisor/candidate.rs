@@ -27,7 +27,12 @@ impl Supervisor {
                 self.tell(Event::CandidateClosed("left"));
             }
             Command::Attach { request, reply } => {
-                let _ = reply.send(Ok(self.attach(&request)));
+                let attached = self.attach(&request);
+                let socket = attached.socket;
+                // whoever asked has gone meanwhile: nobody else would say that the socket is
+                if reply.send(Ok(attached)).is_err() && self.browser.detach(socket) {
+                    self.tell(Event::SocketDetached);
+                }
             }
             Command::Deliver { socket, message } => {
                 if self.browser.is_current(socket) {
