@@ -87,6 +87,7 @@ mod tests {
         reader.read(&OpenAiRealtime.parse(&event.to_string()).what)
     }
 
+    #[expect(clippy::unnecessary_wraps, reason = "the right side of the tables")]
     fn tell(event: Event) -> Option<Meaning> {
         Some(Meaning::Tell(event))
     }
