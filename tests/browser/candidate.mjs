@@ -33,7 +33,7 @@ export async function newCandidate(browser, { viewport = { width: 1440, height: 
 }
 
 /** Runs in the page before its own scripts. */
-function listen() {
+export function listen() {
   const Real = window.RTCPeerConnection;
   const heard = { peers: [], loudest: 0, loud: 0, looks: 0 };
   window.vivavoceTest = heard;
