@@ -37,6 +37,7 @@ missing_packages() {
     has firefox-esr || has firefox || echo firefox-esr
     has pulseaudio || echo pulseaudio                        # Firefox needs an audio device; tests make a null sink
     has pactl || echo pulseaudio-utils
+    has espeak-ng || echo espeak-ng                          # speaks the candidate's part in browser tests
     [ -n "$(fc-list 2>/dev/null | head -1)" ] || echo fontconfig fonts-dejavu-core
     has initdb || compgen -G '/usr/lib/postgresql/*/bin/initdb' >/dev/null || echo postgresql
     python3 -c 'import ensurepip, venv' 2>/dev/null || echo python3-venv
