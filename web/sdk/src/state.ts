@@ -168,8 +168,8 @@ function phaseFor(phase: Phase, server: ServerState, now: number): Phase {
       return phase.is === "joining" ? phase : { is: "joining", since: now };
     case "live":
       return phase.is === "live" ? phase : { is: "live", since: now };
+    // The last two are over; why comes with `ended`, right behind.
     case "ending":
-    // Over; why comes with `ended`, right behind.
     case "completed":
     case "failed":
       return phase.is === "ending" ? phase : { is: "ending" };
