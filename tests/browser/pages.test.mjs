@@ -8,25 +8,26 @@ import { after, before, test } from "node:test";
 import { mustBeAccessible } from "./accessibility.mjs";
 import { launch, newCandidate, throughCheck, toCheck } from "./candidate.mjs";
 import { startDemo } from "./demo.mjs";
+import { quietVoice } from "./voice.mjs";
 
 const OUT = process.env.SCREENSHOTS ?? mkdtempSync(join(tmpdir(), "vivavoce-pictures-"));
 let demo;
-let browser;
 
 before(async () => {
   mkdirSync(OUT, { recursive: true });
   demo = await startDemo();
-  browser = await launch();
 });
 
 after(async () => {
-  await browser?.close();
   await demo?.stop();
 });
 
 for (const width of [360, 1440]) {
   for (const colorScheme of ["light", "dark"]) {
-    test(`the pages at ${width}, ${colorScheme}`, { timeout: 120_000 }, async () => {
+    test(`the pages at ${width}, ${colorScheme}`, { timeout: 240_000 }, async (t) => {
+      // One browser each: the microphone's file is read from its start once.
+      const browser = await launch(quietVoice());
+      t.after(() => browser.close());
       const { context, page, faults } = await newCandidate(browser, { viewport: { width, height: width === 360 ? 740 : 900 }, colorScheme });
       const look = async (name) => {
         await mustBeAccessible(page, name);
@@ -51,14 +52,16 @@ for (const width of [360, 1440]) {
       await throughCheck(page);
       await page.locator('.utterance[data-speaker="ai"]').first().waitFor({ timeout: 20_000 });
       await look("interview");
+      const words = `I would measure first, at ${width}, ${colorScheme}.`;
       // By keyboard alone: type instead, then think better of ending it.
       await page.getByRole("button", { name: "Type instead" }).press("Enter");
-      await page.getByLabel("Your answer").fill("I would measure first.");
+      await page.getByLabel("Your answer").fill(words);
       await page.keyboard.press("Enter");
-      await page.locator('.utterance[data-speaker="candidate"]').getByText("I would measure first.").waitFor();
+      await page.locator('.utterance[data-speaker="candidate"]').getByText(words).waitFor();
       await page.getByRole("button", { name: "End", exact: true }).press("Enter");
       await page.getByRole("button", { name: "Go on talking" }).waitFor();
       await look("end");
+      assert.ok(await page.evaluate(() => document.documentElement.scrollHeight <= innerHeight), "the talk fits the window");
       await page.keyboard.press("Escape");
       await page.getByRole("dialog").waitFor({ state: "detached" });
       assert.deepEqual(faults, []);

@@ -1,7 +1,9 @@
 /** The candidate's voice as a file: sentences by espeak-ng, with silences between them, 48 kHz mono. */
 
 import { execFileSync } from "node:child_process";
-import { writeFileSync } from "node:fs";
+import { mkdtempSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 
 const RATE = 48_000;
 
@@ -23,6 +25,13 @@ export function renderVoice(file, parts) {
   head.write("data", 36);
   head.writeUInt32LE(samples.length, 40);
   writeFileSync(file, Buffer.concat([head, samples]));
+}
+
+/** A candidate who speaks for the check, and then listens. */
+export function quietVoice() {
+  const file = join(mkdtempSync(join(tmpdir(), "vivavoce-voice-")), "quiet.wav");
+  renderVoice(file, [0.5, "Hello, this is my voice, one two three.", 900]);
+  return file;
 }
 
 function speak(text) {
