@@ -2,7 +2,7 @@
 //!
 //! With `OPENAI_API_KEY` (or `OPENAI_BASE_URL`) set it dials that service: the base URL alone differs.
 
-use super::serve::{asked_to_stop, raise_descriptors};
+use super::serve::{Signals, raise_descriptors};
 use super::{Failure, logging, output, runtime, secret};
 use crate::api;
 use crate::app::{self, Running};
@@ -60,6 +60,7 @@ pub(super) fn run(args: &Args) -> Result<ExitCode, Failure> {
     logging::init(&config::Log::from_vars(&vars)?);
     raise_descriptors();
     runtime()?.block_on(async {
+        let mut signals = Signals::listen()?;
         let simulator = simulator(&mut vars).await?;
         let config = Config::from_vars(&vars)?;
         let interviewer = match &simulator {
@@ -69,7 +70,7 @@ pub(super) fn run(args: &Args) -> Result<ExitCode, Failure> {
         let running = app::start(config).await?;
         let told = tokio::select! {
             told = prepare(&running, &args.data, interviewer, simulator.as_ref()) => Some(told?),
-            stopped = asked_to_stop() => { stopped?; None }
+            _ = signals.next() => None,
         };
         if let Some(told) = told {
             if args.json {
@@ -77,7 +78,7 @@ pub(super) fn run(args: &Args) -> Result<ExitCode, Failure> {
             } else {
                 output::say(&words(&told));
             }
-            asked_to_stop().await?;
+            signals.asked_to_stop().await;
         }
         running.stop().await;
         if let Some(simulator) = simulator {

@@ -1,6 +1,6 @@
 //! `vivavoce simulate`: the stand-in for the AI service, alone.
 
-use super::serve::asked_to_stop;
+use super::serve::Signals;
 use super::{Failure, logging, output, runtime};
 use crate::config::{Log, environment};
 use serde_json::{Value, json};
@@ -28,6 +28,7 @@ fn object(text: &str) -> Result<Value, String> {
 pub(super) fn run(args: Args) -> Result<ExitCode, Failure> {
     logging::init(&Log::from_vars(&environment()?)?);
     runtime()?.block_on(async {
+        let signals = Signals::listen()?;
         let simulator = Simulator::start(Config {
             listen: args.listen,
             defaults: args.defaults.unwrap_or(Value::Null),
@@ -47,7 +48,7 @@ pub(super) fn run(args: Args) -> Result<ExitCode, Failure> {
                  For the relay: OPENAI_BASE_URL=http://{at}/v1 AI_SIMULATED=yes"
             ));
         }
-        asked_to_stop().await?;
+        signals.asked_to_stop().await;
         simulator.stop().await;
         Ok(ExitCode::SUCCESS)
     })
