@@ -90,21 +90,21 @@ async fn said_and_heard(stack: &Stack, peer: &Peer, digits: &[u8]) -> Value {
         (settled && last["digits"].is_array()).then_some(())
     })
     .await;
-    tokio::time::timeout(Duration::from_secs(5), async {
+    // where the network loses some they never all come: the caller compares
+    let _ = tokio::time::timeout(Duration::from_secs(5), async {
         let mut ticks = tokio::time::interval(Duration::from_millis(100));
         let mut before = 0;
         loop {
             ticks.tick().await;
             let now = heard_digits(peer).len();
             // twice the same: a burst that is half here can be taken for another digit
-            if now == before && now > 0 {
+            if now >= COUNT && now == before {
                 return;
             }
             before = now;
         }
     })
-    .await
-    .expect("the peer has heard them");
+    .await;
     last
 }
 
