@@ -14,6 +14,7 @@ use tokio::{
 use webrtc::data_channel::DataChannel;
 
 use crate::{
+    audio::Sound,
     conversation::{Action, Conversation, Faults, Input},
     peer::{FrontState, HearingStats},
     wire::{Wire, WireFaults},
@@ -38,8 +39,8 @@ pub(crate) enum Command {
     Open,
     /// A text message of the client's, or of a sideband connection's.
     Client(String),
-    /// Sound, 24 kHz mono.
-    Heard(Vec<i16>),
+    /// Sound of the candidate's.
+    Heard(Sound),
     /// A sideband connection wants the events too.
     Listen(mpsc::Sender<String>),
     Faults(Faults),

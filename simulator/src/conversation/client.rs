@@ -143,7 +143,7 @@ impl Conversation {
                 .collect(),
             Format::G711 { a_law } => g711::decode(&bytes, a_law),
         };
-        self.hear(now, &pcm);
+        self.hear(now, &pcm, 0);
         Ok(())
     }
 

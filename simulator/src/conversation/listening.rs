@@ -60,11 +60,16 @@ impl Ear {
 }
 
 impl Conversation {
-    /// Sound of the candidate's.
-    pub(crate) fn hear(&mut self, now: Duration, pcm: &[i16]) {
+    /// Sound of the candidate's, in the sender's time; of its beginning `told` samples were listened to already.
+    pub(crate) fn hear(&mut self, now: Duration, pcm: &[i16], told: usize) {
         if self.setup.mode == Mode::Judge {
             self.judge(now, pcm);
         }
+        self.listen(now, &pcm[told.min(pcm.len())..]);
+    }
+
+    /// What turn detection makes of it.
+    pub(crate) fn listen(&mut self, now: Duration, pcm: &[i16]) {
         let before = self.ear.vad.heard_ms();
         let detection = self.detection();
         let changes = self.ear.vad.push(pcm, detection.as_ref().map(|d| &d.vad));

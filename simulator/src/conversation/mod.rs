@@ -41,7 +41,7 @@ use self::{
     record::Record,
     speaking::Speaking,
 };
-use crate::audio::{FRAME_MS, voice::SILENCE};
+use crate::audio::{FRAME_MS, Sound, voice::SILENCE};
 
 /// What happens to a conversation.
 #[derive(Debug)]
@@ -50,8 +50,8 @@ pub(crate) enum Input<'a> {
     Open,
     /// A text message of the client's.
     Client(&'a str),
-    /// Sound of the candidate's, 24 kHz mono.
-    Heard(&'a [i16]),
+    /// Sound of the candidate's.
+    Heard(&'a Sound),
     /// Faults are as told from here on.
     Faults(Faults),
     /// The session's time is over.
@@ -126,7 +126,8 @@ impl Conversation {
         match input {
             Input::Open => self.opened(now),
             Input::Client(text) => self.client(now, text),
-            Input::Heard(pcm) => self.hear(now, pcm),
+            Input::Heard(Sound::Heard { pcm, told }) => self.hear(now, pcm, *told),
+            Input::Heard(Sound::Silence(samples)) => self.listen(now, &vec![0; *samples]),
             Input::Faults(faults) => self.faults = faults,
             Input::Expire => self.expire(),
             Input::Due => self.due(now),

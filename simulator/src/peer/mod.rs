@@ -254,7 +254,7 @@ impl PeerConnectionEventHandler for Handler {
                     },
                     _ = silence.tick() => hearing.silence(now_ms()),
                 };
-                if !pcm.is_empty() && commands.try_send(Command::Heard(pcm)).is_err() {
+                if pcm.is_some_and(|sound| commands.try_send(Command::Heard(sound)).is_err()) {
                     hearing.stats().dropped.fetch_add(1, Ordering::Relaxed);
                 }
             }

@@ -85,7 +85,10 @@ impl World {
     fn hear(&mut self, pcm: &[i16]) {
         for frame in pcm.chunks(480) {
             self.wait(20);
-            self.input(Input::Heard(frame));
+            self.input(Input::Heard(&Sound::Heard {
+                pcm: frame.to_vec(),
+                told: 0,
+            }));
         }
     }
 
