@@ -2,7 +2,6 @@
 //!
 //! The service's own order is kept by no delivery here; what must hold is the record alone, not what is shown meanwhile.
 
-use super::super::*;
 use super::conversation::{Cut, Expected, Heard, Turn, World};
 use super::rig::Rig;
 use proptest::prelude::*;
@@ -148,7 +147,6 @@ fn delivery() -> impl Strategy<Value = Delivery> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(192))]
     #[test]
     fn any_delivery_gives_the_same_record(
         turns in prop::collection::vec(turn(), 1..14), how in delivery(), seed: u64,
