@@ -9,18 +9,18 @@ use serde_json::{Value, json};
 use std::time::Duration;
 use vivavoce_simulator::judge::{Detector, Pattern, encode};
 
-const COUNT: usize = 200;
+pub const COUNT: usize = 200;
 
 fn judge(count: usize) -> Value {
     json!({ "mode": "judge", "judge": { "count": count } })
 }
 
-fn sequence(count: usize) -> Vec<u8> {
+pub fn sequence(count: usize) -> Vec<u8> {
     (0..count).map(|n| ((n * 3 + n / 7) % 10) as u8).collect()
 }
 
 /// Digits in all that a peer has heard, gaps of lost packets filled with silence by timestamp.
-fn heard_digits(peer: &Peer) -> Vec<u8> {
+pub fn heard_digits(peer: &Peer) -> Vec<u8> {
     peer.heard(|heard| {
         let mut packets: Vec<_> = heard.iter().collect();
         packets.sort_by_key(|packet| {
@@ -45,7 +45,7 @@ fn heard_digits(peer: &Peer) -> Vec<u8> {
 }
 
 /// One SSRC, sequence numbers that rise by one (but for what the network lost or turned round).
-fn assert_one_stream(peer: &Peer, lossless: bool) {
+pub fn assert_one_stream(peer: &Peer, lossless: bool) {
     peer.heard(|heard| {
         assert!(heard.windows(2).all(|pair| pair[0].ssrc == pair[1].ssrc), "one SSRC");
         if lossless {
@@ -60,12 +60,12 @@ fn assert_one_stream(peer: &Peer, lossless: bool) {
     });
 }
 
-async fn call_of(stack: &Stack) -> Value {
+pub async fn call_of(stack: &Stack) -> Value {
     let calls = stack.calls().await;
     stack.call(calls.last().expect("a call")["id"].as_str().unwrap()).await
 }
 
-async fn said_and_heard(stack: &Stack, peer: &Peer, digits: &[u8]) -> Value {
+pub async fn said_and_heard(stack: &Stack, peer: &Peer, digits: &[u8]) -> Value {
     peer.say(&encode(digits, &Pattern::at(RATE)), Some(0));
     let length = Duration::from_millis(160 * digits.len() as u64);
     until(
@@ -108,11 +108,11 @@ async fn said_and_heard(stack: &Stack, peer: &Peer, digits: &[u8]) -> Value {
     last
 }
 
-fn text(digits: &[u8]) -> String {
+pub fn text(digits: &[u8]) -> String {
     digits.iter().map(u8::to_string).collect()
 }
 
-async fn seated(stack: &Stack) -> (Seat, Peer, String) {
+pub async fn seated(stack: &Stack) -> (Seat, Peer, String) {
     let seat = stack.seat().await;
     let (peer, offer) = Peer::offer(None).await;
     let answer = stack.exchange(&seat, &offer).await;

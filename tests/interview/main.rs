@@ -10,6 +10,7 @@
 #![allow(dead_code, reason = "a story uses some of what stands ready")]
 #![allow(clippy::large_futures, clippy::large_stack_arrays, reason = "a test's own stack")]
 
+mod barge_in;
 mod digits;
 mod logs;
 mod lossy;

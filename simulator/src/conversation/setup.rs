@@ -40,6 +40,8 @@ pub(crate) struct Judge {
     pub(crate) burst_ms: u32,
     /// 0 to 1 of full scale.
     pub(crate) level: f32,
+    /// A low hum under the digits and between them, 0 to 1 of full scale (0.006 at most): tells a pause from a cut.
+    pub(crate) hum: f32,
     /// Whether the candidate's sounds interrupt ours and make turns.
     pub(crate) barge_in: bool,
 }
@@ -52,6 +54,7 @@ impl Default for Judge {
             interval_ms: 160,
             burst_ms: 80,
             level: 0.25,
+            hum: 0.0,
             barge_in: false,
         }
     }
@@ -64,6 +67,7 @@ impl Judge {
             burst_ms,
             interval_ms: self.interval_ms.clamp(burst_ms, 10_000),
             level: self.level,
+            hum: self.hum,
             ..Pattern::at(48_000)
         }
     }

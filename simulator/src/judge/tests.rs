@@ -69,10 +69,11 @@ proptest! {
         pause_ms in 60u32..200,
         lead_ms in 0u32..90,
         level in 0.05f32..0.9,
+        hum in prop_oneof![Just(0.0f32), Just(0.004)],
         wide in any::<bool>(),
     ) {
         let rate = if wide { 48_000 } else { 24_000 };
-        let pattern = Pattern { rate, lead_ms, burst_ms, interval_ms: burst_ms + pause_ms, level };
+        let pattern = Pattern { rate, lead_ms, burst_ms, interval_ms: burst_ms + pause_ms, level, hum };
         prop_assert_eq!(heard(&mut Detector::new(rate), &encode(&digits, &pattern)), digits);
     }
 }

@@ -2,6 +2,9 @@
 
 use super::pair_of;
 
+/// Below every digit's tones.
+const HUM_HZ: f32 = 250.0;
+
 /// How digits are laid out in time. Defaults: bursts of 80 ms every 160 ms at a quarter of full scale.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Pattern {
@@ -15,6 +18,9 @@ pub struct Pattern {
     pub interval_ms: u32,
     /// Peak of the sum of both tones, 0 to 1 of full scale.
     pub level: f32,
+    /// Peak of a low hum under all of it, pauses too, 0 to 1 of full scale: an ear can then tell a pause from what was cut off.
+    /// At most 0.006, or it is no longer silence to the detector; 0 is none.
+    pub hum: f32,
 }
 
 impl Pattern {
@@ -26,6 +32,7 @@ impl Pattern {
             burst_ms: 80,
             interval_ms: 160,
             level: 0.25,
+            hum: 0.0,
         }
     }
 
@@ -42,6 +49,13 @@ pub fn encode(digits: &[u8], pattern: &Pattern) -> Vec<i16> {
         let start = pcm.len();
         pcm.extend(burst(*digit, pattern));
         pcm.resize(start + interval, 0);
+    }
+    if pattern.hum > 0.0 {
+        let step = HUM_HZ / pattern.rate as f32 * std::f32::consts::TAU;
+        let peak = pattern.hum.min(0.006) * f32::from(i16::MAX);
+        for (n, sample) in pcm.iter_mut().enumerate() {
+            *sample = sample.saturating_add((peak * (step * n as f32).sin()) as i16);
+        }
     }
     pcm
 }
