@@ -12,29 +12,35 @@ use serde_json::{Value, json};
 use std::time::Duration;
 use vivavoce_simulator::judge::{Pattern, encode};
 
-/// What a packet holds at least, root mean square, if the interviewer was heard in it; the hum alone is near 90.
-const HUM_MIN: f64 = 25.0;
-const PACKET_MS: u64 = 20;
+/// What is measured at once: a period of the hum.
+const WINDOW: usize = RATE as usize * 4 / 1000;
+/// What a window holds at least, root mean square, if the interviewer is heard in it; the hum alone is near 90.
+const HUM_MIN: f64 = 40.0;
 
 fn is_sounding(pcm: &[i16]) -> bool {
     let energy: f64 = pcm.iter().map(|sample| f64::from(*sample).powi(2)).sum();
     !pcm.is_empty() && (energy / pcm.len() as f64).sqrt() > HUM_MIN
 }
 
-/// How much of each stretch of sound was heard, in ms, pauses between them left out.
+/// How long each stretch of sound was, in ms; between two of them are 100 ms of silence, or packets that were never sent.
 fn stretches(peer: &Peer) -> Vec<u64> {
     peer.heard(|heard| {
-        let mut stretches = vec![];
-        let mut sounding = false;
-        for packet in heard {
-            match (is_sounding(&packet.pcm), sounding) {
-                (true, true) => *stretches.last_mut().expect("one has begun") += PACKET_MS,
-                (true, false) => stretches.push(PACKET_MS),
-                (false, _) => {}
+        let (mut stretches, mut silent) = (vec![], WINDOW * 25);
+        for window in heard.iter().flat_map(|packet| packet.pcm.chunks(WINDOW)) {
+            if !is_sounding(window) {
+                silent += window.len();
+                continue;
             }
-            sounding = is_sounding(&packet.pcm);
+            if silent >= WINDOW * 25 {
+                stretches.push(0);
+                silent = 0;
+            }
+            *stretches.last_mut().expect("one has begun") += std::mem::take(&mut silent) + window.len();
         }
         stretches
+            .into_iter()
+            .map(|samples| samples as u64 * 1000 / u64::from(RATE))
+            .collect()
     })
 }
 

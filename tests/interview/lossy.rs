@@ -7,23 +7,24 @@ use std::{
     collections::{HashMap, hash_map::Entry},
     net::SocketAddr,
     sync::{
-        Arc,
-        atomic::{AtomicU32, AtomicU64, Ordering},
+        Arc, Mutex,
+        atomic::{AtomicU32, Ordering},
     },
 };
 use tokio::{net::UdpSocket, task::JoinHandle};
 
+/// Media packets (RTP, not RTCP) that were lost: sequence number and timestamp, which SRTP leaves in the clear.
 #[derive(Default)]
-pub struct Counts {
-    /// Media packets (RTP, not RTCP) lost on the way to the relay.
-    pub lost_up: AtomicU64,
-    /// The same on the way to the candidate.
-    pub lost_down: AtomicU64,
+pub struct Lost {
+    /// On the way to the relay.
+    pub up: Mutex<Vec<(u16, u32)>>,
+    /// On the way to the candidate.
+    pub down: Mutex<Vec<(u16, u32)>>,
 }
 
 pub struct Lossy {
     pub addr: SocketAddr,
-    pub counts: Arc<Counts>,
+    pub lost: Arc<Lost>,
     per_mille: Arc<AtomicU32>,
     task: JoinHandle<()>,
 }
@@ -32,12 +33,12 @@ impl Lossy {
     /// A proxy in front of `relay`, which loses nothing until told.
     pub async fn start(relay: SocketAddr, seed: u64) -> Self {
         let front = Arc::new(UdpSocket::bind("127.0.0.1:0").await.unwrap());
-        let (addr, counts) = (front.local_addr().unwrap(), Arc::new(Counts::default()));
+        let (addr, lost) = (front.local_addr().unwrap(), Arc::new(Lost::default()));
         let per_mille = Arc::new(AtomicU32::new(0));
-        let task = tokio::spawn(run(front, relay, seed, counts.clone(), per_mille.clone()));
+        let task = tokio::spawn(run(front, relay, seed, lost.clone(), per_mille.clone()));
         Self {
             addr,
-            counts,
+            lost,
             per_mille,
             task,
         }
@@ -72,11 +73,17 @@ impl Drop for Lossy {
     }
 }
 
-fn is_rtp(packet: &[u8]) -> bool {
-    packet.len() > 1 && (128..192).contains(&packet[0]) && !(192..=223).contains(&packet[1])
+/// Keeps what a lost packet was, if it was media.
+fn note(lost: &Mutex<Vec<(u16, u32)>>, packet: &[u8]) {
+    let is_rtp = packet.len() >= 12 && (128..192).contains(&packet[0]) && !(192..=223).contains(&packet[1]);
+    if is_rtp {
+        let sequence = u16::from_be_bytes([packet[2], packet[3]]);
+        let timestamp = u32::from_be_bytes([packet[4], packet[5], packet[6], packet[7]]);
+        lost.lock().unwrap().push((sequence, timestamp));
+    }
 }
 
-async fn run(front: Arc<UdpSocket>, relay: SocketAddr, seed: u64, counts: Arc<Counts>, per_mille: Arc<AtomicU32>) {
+async fn run(front: Arc<UdpSocket>, relay: SocketAddr, seed: u64, lost: Arc<Lost>, per_mille: Arc<AtomicU32>) {
     let mut coin = SmallRng::seed_from_u64(seed);
     let mut upstream: HashMap<SocketAddr, (Arc<UdpSocket>, JoinHandle<()>)> = HashMap::new();
     let mut packet = vec![0u8; 2048];
@@ -85,15 +92,13 @@ async fn run(front: Arc<UdpSocket>, relay: SocketAddr, seed: u64, counts: Arc<Co
         if let Entry::Vacant(free) = upstream.entry(from) {
             let socket = Arc::new(UdpSocket::bind("127.0.0.1:0").await.unwrap());
             socket.connect(relay).await.unwrap();
-            let (back, front, counts, per_mille) = (socket.clone(), front.clone(), counts.clone(), per_mille.clone());
-            let mut coin = SmallRng::seed_from_u64(seed ^ u64::from(from.port()));
+            let (back, front, lost, per_mille) = (socket.clone(), front.clone(), lost.clone(), per_mille.clone());
+            let mut coin = SmallRng::seed_from_u64(seed ^ 1);
             let down = tokio::spawn(async move {
                 let mut packet = vec![0u8; 2048];
                 while let Ok(n) = back.recv(&mut packet).await {
                     if coin.random_range(0..1000) < per_mille.load(Ordering::Relaxed) {
-                        counts
-                            .lost_down
-                            .fetch_add(u64::from(is_rtp(&packet[..n])), Ordering::Relaxed);
+                        note(&lost.down, &packet[..n]);
                         continue;
                     }
                     let _ = front.send_to(&packet[..n], from).await;
@@ -102,7 +107,7 @@ async fn run(front: Arc<UdpSocket>, relay: SocketAddr, seed: u64, counts: Arc<Co
             free.insert((socket, down));
         }
         if coin.random_range(0..1000) < per_mille.load(Ordering::Relaxed) {
-            counts.lost_up.fetch_add(u64::from(is_rtp(packet)), Ordering::Relaxed);
+            note(&lost.up, packet);
             continue;
         }
         let _ = upstream[&from].0.send(packet).await;

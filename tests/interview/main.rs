@@ -13,6 +13,7 @@
 mod barge_in;
 mod digits;
 mod logs;
+mod loss;
 mod lossy;
 mod peer;
 mod stack;

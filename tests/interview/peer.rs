@@ -43,11 +43,18 @@ pub struct Heard {
     pub pcm: Vec<i16>,
 }
 
+/// A marked frame has left: its wall time, and its packet's number.
+#[derive(Clone, Copy, Debug)]
+pub struct Spoken {
+    pub mark: u64,
+    pub at_ms: u64,
+    pub sequence: u16,
+}
+
 #[derive(Default)]
 struct Shared {
     mouth: Mutex<VecDeque<(Vec<i16>, Option<u64>)>>,
-    /// Wall time at which each marked frame left.
-    spoken: Mutex<Vec<(u64, u64)>>,
+    spoken: Mutex<Vec<Spoken>>,
     ears: Mutex<Vec<Heard>>,
     messages: Mutex<Vec<String>>,
 }
@@ -256,8 +263,8 @@ impl Peer {
         self.shared.mouth.lock().unwrap().len()
     }
 
-    /// (mark, wall ms) of each marked sound that has left.
-    pub fn spoken(&self) -> Vec<(u64, u64)> {
+    /// The first frame of each marked sound that has left.
+    pub fn spoken(&self) -> Vec<Spoken> {
         self.shared.spoken.lock().unwrap().clone()
     }
 
@@ -320,11 +327,12 @@ async fn speak(shared: Arc<Shared>, track: Arc<TrackLocalStaticRTP>, ssrc: u32) 
             header,
             payload: payload.into(),
         };
+        if let Some(mark) = mark {
+            let at_ms = wall_ms();
+            shared.spoken.lock().unwrap().push(Spoken { mark, at_ms, sequence });
+        }
         sequence = sequence.wrapping_add(1);
         timestamp = timestamp.wrapping_add(FRAME as u32);
-        if let Some(mark) = mark {
-            shared.spoken.lock().unwrap().push((mark, wall_ms()));
-        }
         if track.write_rtp(packet).await.is_err() {
             return;
         }
