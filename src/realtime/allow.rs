@@ -32,6 +32,11 @@ pub fn allowed_event(event: &Value) -> Option<Value> {
     Some(passed)
 }
 
+/// Whether what passed asks the AI to speak: the session sees to it that one response is asked for at a time.
+pub fn asks_to_respond(passed: &Value) -> bool {
+    passed.get("type").and_then(Value::as_str) == Some("response.create")
+}
+
 /// An id, if it looks like one.
 fn copy_id(from: &Value, to: &mut Value, key: &str) {
     let id = from.get(key).and_then(Value::as_str);

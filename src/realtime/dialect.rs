@@ -25,7 +25,14 @@ pub trait Dialect: Send + Sync + Debug + 'static {
     fn time_left(&self, minutes: u64) -> Vec<Value>;
     /// Asks for the goodbye, whoever ends it; the AI speaks at once.
     fn goodbye(&self, why: EndReason) -> Vec<Value>;
-    /// Words that the candidate typed, as an item with this id (at most 32 characters); the AI answers them.
+    /// From now on the AI hears and writes down, but is not interrupted and answers nothing by itself.
+    fn stop_answering(&self) -> Value;
+    /// True for what [`Dialect::stop_answering`] gives: on a WebSocket, not to be interrupted is ours to see to.
+    fn is_stop_answering(&self, message: &Value) -> bool;
+    /// Makes a turn of what the candidate is saying, finished or not.
+    fn commit(&self) -> Value;
+    /// Words that the candidate typed, as an item with this id (at most 32 characters). Answered when asked by
+    /// [`Dialect::respond`].
     fn say(&self, item_id: &str, text: &str) -> Vec<Value>;
     /// Answers a call of a tool. Nothing is said to it unless asked for by [`Dialect::respond`].
     fn tool_answer(&self, call_id: &str, output: &Value) -> Vec<Value>;
@@ -99,10 +106,21 @@ impl Dialect for OpenAiRealtime {
 
     fn say(&self, item_id: &str, text: &str) -> Vec<Value> {
         let item = json!({ "id": item_id, "type": "message", "role": "user", "content": [{ "type": "input_text", "text": text }] });
-        vec![
-            json!({ "type": "conversation.item.create", "item": item }),
-            self.respond(),
-        ]
+        vec![json!({ "type": "conversation.item.create", "item": item })]
+    }
+
+    fn stop_answering(&self) -> Value {
+        // Whole, since a service may replace the object rather than merge it. High eagerness ends a last turn soon.
+        let detection = json!({ "type": "semantic_vad", "eagerness": "high", "create_response": false, "interrupt_response": false });
+        json!({ "type": "session.update", "session": { "type": "realtime", "audio": { "input": { "turn_detection": detection } } } })
+    }
+
+    fn is_stop_answering(&self, message: &Value) -> bool {
+        message.pointer("/session/audio/input/turn_detection/interrupt_response") == Some(&Value::Bool(false))
+    }
+
+    fn commit(&self) -> Value {
+        json!({ "type": "input_audio_buffer.commit" })
     }
 
     fn tool_answer(&self, call_id: &str, output: &Value) -> Vec<Value> {
@@ -210,7 +228,14 @@ mod tests {
             kinds(&d.goodbye(EndReason::Time)),
             ["conversation.item.create", "response.create"]
         );
-        assert_eq!(kinds(&d.say("i", "x")), ["conversation.item.create", "response.create"]);
+        assert_eq!(kinds(&d.say("i", "x")), ["conversation.item.create"]);
+        assert!(d.is_stop_answering(&d.stop_answering()) && !d.is_stop_answering(&d.respond()));
+        let detection = &d.stop_answering()["session"]["audio"]["input"]["turn_detection"];
+        assert_eq!(
+            (&detection["create_response"], &detection["interrupt_response"]),
+            (&json!(false), &json!(false))
+        );
+        assert_eq!(d.commit(), json!({"type":"input_audio_buffer.commit"}));
         assert_eq!(
             d.say("i", "x\"")[0]["item"]["content"][0],
             json!({"type":"input_text","text":"x\""})

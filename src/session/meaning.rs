@@ -55,6 +55,7 @@ impl Reader {
             What::SpeechStopped { .. } | What::Committed { .. } => Event::CandidateSpeaks(false),
             What::CallDone { call, .. } => return self.call(call),
             What::OutputItemDone { item, .. } => return self.call(item.call.as_ref()?),
+            What::Error(fault) if fault.code == "conversation_already_has_active_response" => Event::ResponseRefused,
             What::Error(fault) if fault.code == "session_expired" => {
                 Event::AiClosed("the service's session expired".into())
             }
@@ -130,6 +131,14 @@ mod tests {
             (
                 json!({ "type": "input_audio_buffer.speech_stopped", "item_id": "u", "audio_end_ms": 2 }),
                 tell(Event::CandidateSpeaks(false)),
+            ),
+            (
+                json!({ "type": "error", "error": { "type": "invalid_request_error", "code": "conversation_already_has_active_response" } }),
+                tell(Event::ResponseRefused),
+            ),
+            (
+                json!({ "type": "error", "error": { "type": "invalid_request_error", "code": "response_cancel_not_active" } }),
+                None,
             ),
             (json!({ "type": "rate_limits.updated", "rate_limits": [] }), None),
             (json!({ "type": "never.heard.of" }), None),

@@ -74,6 +74,8 @@ struct Supervisor {
     typed: BTreeSet<String>,
     /// When it ended.
     ended: Option<Instant>,
+    /// What the candidate was saying at the end is to become a turn, and has not yet.
+    committing: bool,
 }
 
 /// The session's handle, and its task to be spawned by the registry.
@@ -131,6 +133,7 @@ pub(super) async fn new(
         recording_url: None,
         typed: BTreeSet::new(),
         ended: None,
+        committing: false,
         begin: Arc::new(begin),
         deps,
     };
@@ -222,7 +225,9 @@ impl Supervisor {
         match action {
             Action::DialAi(transport) => self.dial(transport),
             Action::HangUpAi => self.hang_up(),
-            Action::Greet => self.send_ai(vec![self.deps.dialect.respond()]),
+            Action::Greet | Action::Respond => self.send_ai(vec![self.deps.dialect.respond()]),
+            Action::StopAnswering => self.send_ai(vec![self.deps.dialect.stop_answering()]),
+            Action::CommitSpeech => self.commit_speech(),
             Action::TakeUpAgain => self.take_up_again(),
             Action::AnswerEndTool { call_id } => {
                 self.send_ai(

@@ -283,7 +283,12 @@ impl Carrier {
                 },
                 order = orders.recv() => match order {
                     Some(order) if self.dialect.is_silence(&order) => self.voice.silence(),
-                    Some(order) => self.send(Message::text(order.to_string()))?,
+                    Some(order) => {
+                        if self.dialect.is_stop_answering(&order) {
+                            self.voice.speak_out();
+                        }
+                        self.send(Message::text(order.to_string()))?;
+                    }
                     None => return Err("hung up".into()),
                 },
                 _ = ping.tick() => {

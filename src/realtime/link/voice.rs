@@ -42,6 +42,8 @@ pub(super) struct Voice {
     making: Option<String>,
     /// Cut off; oldest first.
     cut: VecDeque<String>,
+    /// The candidate's speech interrupts nothing any more.
+    speaks_out: bool,
     actions: VecDeque<Action>,
 }
 
@@ -69,7 +71,7 @@ impl Voice {
                 item: part.item_id.clone(),
             }),
             What::ResponseDone(response) => self.made(response),
-            What::SpeechStarted { .. } => {
+            What::SpeechStarted { .. } if !self.speaks_out => {
                 // The service stops what it is making; sound of it that is on its way must not be heard.
                 if let Some(making) = self.making.take() {
                     self.cut_off(making);
@@ -78,6 +80,11 @@ impl Voice {
             }
             _ => {}
         }
+    }
+
+    /// What sounds from here on is heard to its end, whoever speaks: the goodbye.
+    pub(super) fn speak_out(&mut self) {
+        self.speaks_out = true;
     }
 
     /// Whoever is listening wants silence.
@@ -323,6 +330,24 @@ mod tests {
             voice.handle(&event);
         }
         assert_eq!(said(&mut voice), ["started r2"]);
+    }
+
+    #[test]
+    fn a_goodbye_is_not_cut_off() {
+        let mut voice = Voice::default();
+        voice.speak_out();
+        for event in [
+            created("r"),
+            audio("r", "a", 100),
+            speech(),
+            audio("r", "a", 100),
+            done("r"),
+        ] {
+            voice.handle(&event);
+        }
+        assert_eq!(said(&mut voice), ["started r"]);
+        voice.progress(|_| ms(200));
+        assert_eq!(said(&mut voice), ["stopped r", "all"]);
     }
 
     #[test]

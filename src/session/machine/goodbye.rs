@@ -1,6 +1,6 @@
 //! The end of an interview that is not cut short: the goodbye is said, heard to its last sound, and then it is over.
 
-use super::{Action, Limits, Machine, Phase, Speaking};
+use super::{Action, Limits, Machine, Phase, Speaking, floor::Wish};
 use crate::store::EndReason;
 use std::time::Instant;
 
@@ -69,12 +69,14 @@ impl Machine {
             stage,
         });
         self.phase = Phase::Ending { reason };
-        self.ask_goodbye_if_due();
+        self.floor.forget_wishes();
+        self.actions.push_back(Action::StopAnswering);
+        self.ask_goodbye_if_due(now);
     }
 
     /// Asks for the goodbye as soon as the AI is free: one response at a time.
-    pub(super) fn ask_goodbye_if_due(&mut self) {
-        if self.responding || !self.ai_ready {
+    pub(super) fn ask_goodbye_if_due(&mut self, now: Instant) {
+        if !self.floor.is_free() || !self.ai_ready {
             return;
         }
         if let Some(goodbye) = &mut self.goodbye
@@ -83,18 +85,21 @@ impl Machine {
             goodbye.stage = Stage::Said;
             self.spoke = false;
             self.actions.push_back(Action::AskGoodbye(goodbye.reason));
+            self.floor.ask(now, Wish::Owed);
         }
     }
 
     pub(super) fn response_started(&mut self) {
-        self.responding = true;
+        self.floor.started();
         self.spoke = false;
         self.sounded = false;
         self.goodbye_goes_on();
     }
 
     pub(super) fn response_done(&mut self, now: Instant) {
-        self.responding = false;
+        if self.floor_free(now) {
+            return; // another is asked for: this was not the last
+        }
         let heard_out = !self.playing && (!self.spoke || self.sounded);
         if let Some(goodbye) = &mut self.goodbye {
             match goodbye.stage {
@@ -103,7 +108,7 @@ impl Machine {
                     goodbye.stage = Stage::Said;
                 }
                 Stage::ToBeAsked => {
-                    self.ask_goodbye_if_due();
+                    self.ask_goodbye_if_due(now);
                     return;
                 }
                 Stage::Said | Stage::Tail { .. } => {}
@@ -127,7 +132,7 @@ impl Machine {
         if self.speaking == Speaking::Ai {
             self.speaking = Speaking::Nobody;
         }
-        if !self.responding {
+        if self.floor.is_free() {
             self.tail(now);
         }
     }
@@ -141,7 +146,11 @@ impl Machine {
         }
     }
 
-    fn tail(&mut self, now: Instant) {
+    /// All that was to be heard was: a moment more, unless the candidate is speaking. What they say is theirs to finish.
+    pub(super) fn tail(&mut self, now: Instant) {
+        if self.candidate_speaks {
+            return;
+        }
         let until = now + self.limits.tail;
         if let Some(goodbye) = &mut self.goodbye
             && matches!(goodbye.stage, Stage::Said)

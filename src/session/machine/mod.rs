@@ -5,6 +5,8 @@
 //! **Law:** `handle(now, event)`, then drain `poll_action()`, then `poll_timeout()` says when to send `Event::Due` and why.
 //! The interviewer greets once in a session's life; a session ends once.
 
+mod deadlines;
+mod floor;
 mod goodbye;
 mod types;
 
@@ -14,6 +16,7 @@ mod tests;
 pub use types::{Action, AiLeg, Deadline, DialFailure, Event, Leg, Limits, Phase, Snapshot, Speaking};
 
 use crate::{config::Transport, store::EndReason};
+use floor::{Floor, Wish};
 use goodbye::Goodbye;
 use rand::{Rng, SeedableRng, rngs::SmallRng};
 use std::{
@@ -46,8 +49,8 @@ pub struct Machine {
     sockets: u32,
     /// Since when nobody of the candidate's is there: no leg, no socket.
     alone_since: Option<Instant>,
-    /// A response of the AI's is being made.
-    responding: bool,
+    /// Which response was asked for, or is being made.
+    floor: Floor,
     /// The response that is being made has given sound.
     spoke: bool,
     /// The AI's sound is being played.
@@ -55,6 +58,8 @@ pub struct Machine {
     /// Sound has ended since the response began.
     sounded: bool,
     speaking: Speaking,
+    /// The AI hears the candidate speak: what is said is not yet a turn of theirs.
+    candidate_speaks: bool,
     goodbye: Option<Goodbye>,
     actions: VecDeque<Action>,
 }
@@ -78,11 +83,12 @@ impl Machine {
             warned: false,
             sockets: 0,
             alone_since: None,
-            responding: false,
+            floor: Floor::default(),
             spoke: false,
             playing: false,
             sounded: false,
             speaking: Speaking::Nobody,
+            candidate_speaks: false,
             goodbye: None,
             actions: VecDeque::new(),
         }
@@ -109,7 +115,10 @@ impl Machine {
             Event::ResponseDone => self.response_done(now),
             Event::SoundStarted => self.sound_started(),
             Event::SoundStopped => self.sound_stopped(now),
-            Event::CandidateSpeaks(on) => self.candidate_speaks(on),
+            Event::ResponseRefused => self.response_refused(now),
+            Event::AnswerWanted => self.answer_wanted(now),
+            Event::Nudged => self.nudged(now),
+            Event::CandidateSpeaks(on) => self.candidate_speaks(now, on),
             Event::EndTool { call_id } => self.end_tool(now, call_id),
             Event::EndAsked(reason) => self.over(now, reason, None),
             Event::SocketAttached => {
@@ -152,94 +161,6 @@ impl Machine {
     /// The interviewer has greeted.
     pub fn greeted(&self) -> bool {
         self.greeted
-    }
-
-    fn ends_at(&self) -> Option<Instant> {
-        self.started.or(self.first_up).map(|at| at + self.limits.max)
-    }
-
-    fn deadlines(&self) -> [Option<(Instant, Deadline)>; 6] {
-        if matches!(self.phase, Phase::Over { .. }) {
-            return [None; 6];
-        }
-        let live_end = self.goodbye.is_none().then(|| self.ends_at()).flatten();
-        let warning = live_end
-            .filter(|_| !self.warned && self.ai_ready)
-            .and(self.started)
-            .map(|at| {
-                let before = self.limits.warn_before.min(self.limits.max / 2);
-                at + self.limits.max.saturating_sub(before)
-            });
-        [
-            live_end.map(|at| (at, Deadline::TimeLimit)),
-            warning.map(|at| (at, Deadline::Warning)),
-            self.alone_since
-                .filter(|_| !matches!(self.ai, AiLeg::None | AiLeg::Gone { .. }))
-                .map(|at| (at + self.limits.resume_window, Deadline::ResumeWindow)),
-            match self.ai {
-                AiLeg::Backoff { until, .. } => Some((until, Deadline::Redial)),
-                AiLeg::Dialling { since } | AiLeg::Connecting { since } => {
-                    Some((since + self.limits.ai_connect_max, Deadline::AiConnect))
-                }
-                AiLeg::None | AiLeg::Up { .. } | AiLeg::Gone { .. } => None,
-            },
-            match self.candidate {
-                Leg::Connecting { since } => {
-                    Some((since + self.limits.candidate_connect_max, Deadline::CandidateConnect))
-                }
-                Leg::None | Leg::Up { .. } | Leg::Lost { .. } | Leg::Gone { .. } => None,
-            },
-            self.goodbye
-                .as_ref()
-                .map(|goodbye| (goodbye.due(&self.limits), Deadline::Goodbye)),
-        ]
-    }
-
-    fn due(&mut self, now: Instant) {
-        while let Some((at, deadline)) = self.poll_timeout() {
-            if at > now || matches!(self.phase, Phase::Over { .. }) {
-                return;
-            }
-            match deadline {
-                Deadline::TimeLimit => self.time_is_up(now),
-                Deadline::Warning => {
-                    self.warned = true;
-                    let left = self
-                        .ends_at()
-                        .map_or(Duration::ZERO, |end| end.saturating_duration_since(now));
-                    self.actions.push_back(Action::WarnTimeLeft(left));
-                }
-                Deadline::ResumeWindow => {
-                    self.note(
-                        "ai",
-                        "hung_up",
-                        "the candidate was away for longer than the resume window",
-                    );
-                    self.drop_ai();
-                    self.ai = AiLeg::Gone { cause: "nobody there" };
-                    self.phase = Phase::Waiting;
-                }
-                Deadline::Redial => self.dial(now),
-                Deadline::AiConnect => {
-                    self.actions.push_back(Action::HangUpAi);
-                    self.webrtc_failures += 1;
-                    self.ai_failed(now, "it did not come up in time", None);
-                }
-                Deadline::CandidateConnect => {
-                    self.candidate = Leg::Lost {
-                        since: now,
-                        cause: "it did not come up in time",
-                    };
-                    self.note("candidate", "lost", "it did not come up in time");
-                    self.actions.push_back(Action::Renegotiate {
-                        ice_restart: false,
-                        reason: "not_up",
-                    });
-                    self.presence(now);
-                }
-                Deadline::Goodbye => self.goodbye_due(now),
-            }
-        }
     }
 
     // === the candidate's leg ===
@@ -300,7 +221,8 @@ impl Machine {
         }
     }
 
-    fn candidate_speaks(&mut self, on: bool) {
+    fn candidate_speaks(&mut self, now: Instant, on: bool) {
+        self.candidate_speaks = on;
         self.speaking = if on {
             Speaking::Candidate
         } else if self.playing {
@@ -310,6 +232,8 @@ impl Machine {
         };
         if on {
             self.goodbye_goes_on();
+        } else if !self.playing && self.floor.is_free() {
+            self.tail(now);
         }
     }
 
@@ -376,9 +300,9 @@ impl Machine {
         self.note("ai", "up", "");
         if self.greeted {
             self.actions.push_back(Action::TakeUpAgain);
+            self.floor.ask(now, Wish::Owed);
         }
         self.greet(now);
-        self.ask_goodbye_if_due();
     }
 
     fn ai_closed(&mut self, now: Instant, cause: &str) {
@@ -447,11 +371,13 @@ impl Machine {
             self.greeted = true;
             self.started.get_or_insert(now);
             self.actions.push_back(Action::Greet);
+            self.floor.ask(now, Wish::Any);
         }
     }
 
     fn forget_turn(&mut self) {
-        self.responding = false;
+        self.floor = Floor::default();
+        self.candidate_speaks = false;
         self.spoke = false;
         self.playing = false;
         self.speaking = Speaking::Nobody;
@@ -466,6 +392,13 @@ impl Machine {
     // === the end ===
 
     fn over(&mut self, now: Instant, reason: EndReason, failure: Option<String>) {
+        if self.candidate_speaks && self.ai_ready {
+            // what is being said is said: it becomes a turn, to be transcribed and not to be answered
+            if self.goodbye.is_none() {
+                self.actions.push_back(Action::StopAnswering);
+            }
+            self.actions.push_back(Action::CommitSpeech);
+        }
         self.note("session", "ended", failure.as_deref().unwrap_or(""));
         self.phase = Phase::Over { reason, at: now };
         self.goodbye = None;

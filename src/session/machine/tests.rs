@@ -1,5 +1,7 @@
 //! Every transition that a session's owner relies on, in words.
 
+mod floor;
+
 use super::*;
 use proptest::prelude::*;
 
@@ -363,7 +365,7 @@ fn a_candidate_who_answers_the_goodbye_is_heard_but_not_for_ever() {
 fn time_is_told_two_minutes_before_and_then_said_goodbye_to() {
     let mut story = live();
     let began = story.now;
-    let actions = story.until(Deadline::Warning);
+    let actions = story.until_any(Deadline::Warning);
     assert_eq!(story.now + Duration::from_secs(120), began + Limits::default().max);
     assert!(actions.contains(&Action::WarnTimeLeft(Duration::from_secs(120))));
     story.then(Event::ResponseStarted);
@@ -379,7 +381,7 @@ fn time_is_told_two_minutes_before_and_then_said_goodbye_to() {
             .then(Event::ResponseDone)
             .contains(&Action::AskGoodbye(EndReason::Time))
     );
-    let actions = story.until(Deadline::Goodbye);
+    let actions = story.until_any(Deadline::Goodbye);
     assert!(
         actions.contains(&Action::End {
             reason: EndReason::Time,
@@ -399,7 +401,7 @@ fn an_abandoned_session_hangs_up_after_the_window_and_can_be_rejoined() {
         "the socket is there"
     );
     story.then(Event::SocketDetached);
-    assert!(story.until(Deadline::ResumeWindow).contains(&Action::HangUpAi));
+    assert!(story.until_any(Deadline::ResumeWindow).contains(&Action::HangUpAi));
     assert_eq!(story.word(), ("waiting", "gone", "gone"));
     assert!(story.then(Event::Offered).contains(&Action::DialAi(Transport::WebRtc)));
 }
@@ -447,6 +449,9 @@ fn any_event() -> impl Strategy<Value = Event> {
         Just(Event::ResponseStarted),
         Just(Event::ResponseSpeaks),
         Just(Event::ResponseDone),
+        Just(Event::ResponseRefused),
+        Just(Event::AnswerWanted),
+        Just(Event::Nudged),
         Just(Event::SoundStarted),
         Just(Event::SoundStopped),
         any::<bool>().prop_map(Event::CandidateSpeaks),

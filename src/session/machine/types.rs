@@ -84,6 +84,12 @@ pub enum Event {
     ResponseSpeaks,
     /// The response is made; its sound may go on.
     ResponseDone,
+    /// A response was asked for while another was being made, and the service did not begin it.
+    ResponseRefused,
+    /// What the AI was told (typed words, a tool's answer) wants a response.
+    AnswerWanted,
+    /// A browser wants the AI to speak.
+    Nudged,
     /// The AI's sound begins.
     SoundStarted,
     /// The AI's sound has ended or was cut off.
@@ -127,6 +133,12 @@ pub enum Action {
     HangUpAi,
     /// Let the interviewer begin.
     Greet,
+    /// Ask the AI for a response.
+    Respond,
+    /// Let the AI hear and write down, and neither be interrupted nor answer by itself: what it still says is its last.
+    StopAnswering,
+    /// What the candidate is saying is to be a turn, finished or not.
+    CommitSpeech,
     /// A new AI leg in a conversation that has begun: give it the history, without a second greeting.
     TakeUpAgain,
     /// Tell the AI that its `end_session` was heard.
@@ -188,6 +200,8 @@ pub enum Deadline {
     CandidateConnect,
     /// The goodbye should be over, or its last sound heard.
     Goodbye,
+    /// A response that was asked for should have begun, or may be asked for again.
+    Response,
 }
 
 /// Where the session stands.

@@ -128,6 +128,7 @@ impl Supervisor {
             .to_string();
         if !text.trim().is_empty() && self.typed.insert(item.clone()) {
             self.send_ai(self.deps.dialect.say(&item, text.trim()));
+            self.tell(Event::AnswerWanted);
         }
     }
 
@@ -174,6 +175,7 @@ impl Supervisor {
         let event = self.deps.dialect.parse(text);
         self.transcript.handle(now, wall, &event);
         self.measure(now, &event.what);
+        self.committed(&event.what);
         for frame in self.mirror.frames(text) {
             self.call.candidate_send(frame);
         }
@@ -188,9 +190,8 @@ impl Supervisor {
             Meaning::Tell(event) => self.tell(event),
             Meaning::NoSuchTool { call_id } => {
                 let output = serde_json::json!({ "error": "there is no such tool" });
-                let mut events = self.deps.dialect.tool_answer(&call_id, &output);
-                events.push(self.deps.dialect.respond());
-                self.send_ai(events);
+                self.send_ai(self.deps.dialect.tool_answer(&call_id, &output));
+                self.tell(Event::AnswerWanted);
             }
         }
     }

@@ -108,6 +108,8 @@ impl Supervisor {
     /// A Realtime client event of the browser's, by socket or data channel, as far as the allow-list lets it.
     fn ask_ai(&mut self, allowed: Option<serde_json::Value>) {
         match allowed {
+            // asked for as we ask for ours: one at a time
+            Some(event) if allow::asks_to_respond(&event) => self.tell(Event::Nudged),
             Some(event) => self.send_ai(vec![event]),
             None => self.deps.metrics.signaling_refused("client_event"),
         }

@@ -2,6 +2,7 @@
 
 use super::{LINGER, Supervisor, clock, end_word};
 use crate::{
+    realtime::event::What,
     session::live::Snapshot,
     store::{EndReason, SessionStep},
 };
@@ -48,10 +49,25 @@ impl Supervisor {
         self.ended = Some(now);
     }
 
+    /// The candidate is in the middle of a sentence: what was said of it is to be written down.
+    pub(super) fn commit_speech(&mut self) {
+        self.committing = self.link.is_some();
+        self.send_ai(vec![self.deps.dialect.commit()]);
+    }
+
+    /// It has become a turn, whose words are awaited like any other's; or there was nothing.
+    pub(super) fn committed(&mut self, what: &What) {
+        match what {
+            What::Committed { .. } => self.committing = false,
+            What::Error(fault) if fault.code == "input_audio_buffer_commit_empty" => self.committing = false,
+            _ => {}
+        }
+    }
+
     /// When an ended session looks again whether it may go.
     pub(super) fn linger(&self) -> Option<std::time::Instant> {
         let (least, most) = LINGER;
-        let settled = self.link.is_none() || self.transcript.is_settled();
+        let settled = self.link.is_none() || (self.transcript.is_settled() && !self.committing);
         self.ended.map(|at| at + if settled { least } else { most })
     }
 
