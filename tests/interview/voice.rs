@@ -1,9 +1,6 @@
 //! What a candidate of these tests says, and how it knows that the interviewer has finished.
 
-use crate::{
-    peer::{Peer, RATE, wall_ms},
-    stack::until,
-};
+use crate::peer::{Peer, RATE, wall_ms};
 use std::time::Duration;
 
 /// Something like a voice: a buzz of a low pitch, louder and softer as syllables are.
@@ -39,19 +36,7 @@ pub fn voiced(peer: &Peer, since: u64) -> Option<(u64, u64)> {
     })
 }
 
-/// The interviewer has spoken since `since`, and has been silent for `pause` after it. None: it was not so in time.
-pub async fn heard_out(peer: &Peer, since: u64, pause: Duration, within: Duration) -> Option<(u64, u64)> {
-    let asked = until(
-        within + Duration::from_secs(1),
-        "the interviewer is heard out",
-        async || {
-            let found = voiced(peer, since).filter(|(_, last)| wall_ms() >= last + pause.as_millis() as u64);
-            if found.is_some() {
-                Some(found)
-            } else {
-                (wall_ms() > since + within.as_millis() as u64).then_some(None)
-            }
-        },
-    );
-    asked.await
+/// The interviewer has spoken since `since`, and has been silent for `pause` after it.
+pub fn is_heard_out(peer: &Peer, since: u64, pause: Duration) -> bool {
+    voiced(peer, since).is_some_and(|(_, last)| wall_ms() >= last + pause.as_millis() as u64)
 }

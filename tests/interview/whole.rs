@@ -3,8 +3,8 @@
 use crate::{
     logs,
     peer::{Peer, wall_ms},
-    stack::{Seat, Stack},
-    voice::{heard_out, speech},
+    stack::{Seat, Stack, until},
+    voice::{is_heard_out, speech},
 };
 use serde_json::{Value, json};
 use std::time::Duration;
@@ -12,17 +12,28 @@ use std::time::Duration;
 /// Answers every question until the session ends. How many answers were given.
 pub async fn answer_until_the_end(stack: &Stack, seat: &Seat, peer: &Peer) -> u32 {
     let (mut since, mut answers) = (wall_ms(), 0);
-    loop {
-        let heard = heard_out(peer, since, Duration::from_millis(700), Duration::from_secs(25)).await;
-        let session = stack.session(seat).await;
-        if session["status"] != "in_progress" || heard.is_none() || answers > 20 {
-            return answers;
-        }
-        since = wall_ms();
+    while answers <= 20 && asked_on(stack, seat, peer, since).await {
         peer.say(&speech(1_400 + 200 * u64::from(answers % 3)), Some(u64::from(answers)));
+        since = wall_ms() + 1_800;
         answers += 1;
-        since += 1_800;
     }
+    answers
+}
+
+/// The interviewer has spoken since then, and waits; false: the session is over.
+pub async fn asked_on(stack: &Stack, seat: &Seat, peer: &Peer, since: u64) -> bool {
+    until(
+        Duration::from_secs(30),
+        "the interviewer speaks, or the interview ends",
+        async || {
+            let status = stack.session(seat).await["status"].clone();
+            if ["completed", "failed"].contains(&status.as_str()?) {
+                return Some(false);
+            }
+            is_heard_out(peer, since, Duration::from_millis(700)).then_some(true)
+        },
+    )
+    .await
 }
 
 /// What the simulator says was said and heard, in its conversation's order: (speaker, words).
