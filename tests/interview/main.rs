@@ -12,10 +12,12 @@
 
 mod barge_in;
 mod digits;
+mod endings;
 mod logs;
 mod loss;
 mod lossy;
 mod peer;
+mod socket;
 mod stack;
 mod voice;
 mod whole;

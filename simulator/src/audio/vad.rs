@@ -65,6 +65,12 @@ impl Vad {
         self.speech.is_some()
     }
 
+    /// From the first loud frame of the turn in progress to its last so far, in ms.
+    pub(crate) fn loud_ms(&self) -> Option<u64> {
+        let speech = self.speech.as_ref()?;
+        Some((speech.last_loud + 1 - speech.first_loud) * FRAME_MS)
+    }
+
     /// Forgets a turn in progress: its sound was committed or cleared by hand.
     pub(crate) fn reset(&mut self) {
         self.speech = None;

@@ -251,9 +251,11 @@ impl Conversation {
             );
             return Err(ApiError::new("input_audio_buffer_commit_empty", message));
         }
+        // of a turn in progress what was said, not the silence before it
+        let said_ms = self.ear.vad.loud_ms().unwrap_or(ms);
         self.ear.vad.reset();
         let item_id = self.ear.pending.take().unwrap_or_else(|| self.id("item"));
-        self.turn(now, &item_id, ms);
+        self.turn(now, &item_id, said_ms);
         Ok(())
     }
 
