@@ -17,6 +17,8 @@ mod logs;
 mod loss;
 mod lossy;
 mod peer;
+#[path = "../support/postgres.rs"]
+mod postgres;
 mod socket;
 mod stack;
 mod voice;

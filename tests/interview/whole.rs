@@ -3,6 +3,7 @@
 use crate::{
     logs,
     peer::{Peer, wall_ms},
+    postgres::Server,
     stack::{Seat, Stack, until},
     voice::{is_heard_out, speech},
 };
@@ -65,7 +66,30 @@ pub fn stored_record(entries: &[Value]) -> Vec<(String, String)> {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_interview_runs_to_its_own_end_and_is_recorded_once_and_in_order() {
-    let stack = Stack::start(json!({ "questions": 5 }), &[]).await;
+    whole_interview(&[]).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_interview_on_postgres_is_recorded_once_and_in_order() {
+    let server = Server::shared();
+    let url = server.database();
+    let told = whole_interview(&[("DATABASE_URL", &url)]).await;
+    // and these are rows of that server
+    let database = url.rsplit('/').next().unwrap();
+    let rows =
+        "SELECT count(*), count(DISTINCT item_id), min(sequence_number), max(sequence_number) FROM transcript_entries";
+    let count = told.len();
+    assert_eq!(server.sql(database, rows).trim(), format!("{count}|{count}|1|{count}"));
+    let rows = "SELECT speaker || ': ' || trim(text) FROM transcript_entries ORDER BY sequence_number";
+    let told: Vec<String> = told.iter().map(|(who, words)| format!("{who}: {words}")).collect();
+    assert_eq!(server.sql(database, rows).lines().collect::<Vec<_>>(), told);
+    let rows = "SELECT status, end_reason FROM interview_sessions";
+    assert_eq!(server.sql(database, rows).trim(), "completed|interviewer");
+}
+
+/// From the greeting to the goodbye; answers what was said, as the simulator has it and the store.
+async fn whole_interview(vars: &[(&str, &str)]) -> Vec<(String, String)> {
+    let stack = Stack::start(json!({ "questions": 5 }), vars).await;
     let seat = stack.seat().await;
     let (peer, offer) = Peer::offer(None).await;
     peer.answer(&stack.exchange(&seat, &offer).await).await;
@@ -81,7 +105,13 @@ async fn an_interview_runs_to_its_own_end_and_is_recorded_once_and_in_order() {
     assert_eq!(calls.len(), 1, "one conversation");
     let call = stack.call(calls[0]["id"].as_str().unwrap()).await;
     let entries = stack.transcript(&seat).await;
-    assert_eq!(stored_record(&entries), simulated_record(&call));
+    let record = simulated_record(&call);
+    assert_eq!(stored_record(&entries), record);
+    assert!(
+        record.len() >= 11,
+        "five questions, their answers and the goodbye: {record:?}"
+    );
+    assert_eq!(call["errors"], json!([]), "the AI service had nothing to complain of");
     let sequences: Vec<i64> = entries
         .iter()
         .filter_map(|entry| entry["sequence_number"].as_i64())
@@ -108,6 +138,7 @@ async fn an_interview_runs_to_its_own_end_and_is_recorded_once_and_in_order() {
     }
     peer.close().await;
     stack.stop().await;
+    record
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
