@@ -2,6 +2,7 @@
 //! service is hung up on, and whoever listens is told why. (`whole.rs` has the end that the interviewer makes itself.)
 
 use crate::{
+    lossy::Lossy,
     peer::{Peer, wall_ms},
     socket::Socket,
     stack::{Seat, Stack, until},
@@ -9,7 +10,7 @@ use crate::{
     whole::{simulated_record, stored_record},
 };
 use serde_json::{Value, json};
-use std::time::Duration;
+use std::{sync::atomic::Ordering, time::Duration};
 
 const SOON: Duration = Duration::from_secs(15);
 
@@ -19,6 +20,7 @@ struct Interview {
     seat: Seat,
     peer: Peer,
     socket: Socket,
+    network: Lossy,
 }
 
 impl Interview {
@@ -28,7 +30,9 @@ impl Interview {
         let socket = Socket::open(&stack, &seat).await;
         let (peer, offer) = Peer::offer(None).await;
         let since = wall_ms();
-        peer.answer(&stack.exchange(&seat, &offer).await).await;
+        let network = Lossy::start(stack.relay().udp[0], 0).await;
+        peer.answer(&network.in_front(&stack.exchange(&seat, &offer).await))
+            .await;
         peer.up().await;
         until(Duration::from_secs(30), "the first question is asked", async || {
             is_heard_out(&peer, since, Duration::from_millis(700)).then_some(())
@@ -39,6 +43,7 @@ impl Interview {
             seat,
             peer,
             socket,
+            network,
         }
     }
 
@@ -77,7 +82,11 @@ impl Interview {
             .rfind(|it| it["type"] == "state")
             .expect("states");
         assert_eq!(last["session"], "completed", "{last}");
-        self.peer.down().await;
+        // in good order, and not left to time out
+        until(SOON, "the candidate's leg is closed", async || {
+            (self.network.lost.alerts.load(Ordering::Relaxed) > 0).then_some(())
+        })
+        .await;
         let calls = self.stack.calls().await;
         assert_eq!(calls.len(), 1, "one conversation");
         let id = calls[0]["id"].as_str().unwrap().to_owned();
@@ -86,7 +95,12 @@ impl Interview {
             (call["state"] == "ended").then_some(call)
         })
         .await;
-        eprintln!("{reason}: the service saw: {}", call["ended_because"]);
+        // whichever of the relay's two ways to say so came first
+        let because = call["ended_because"].as_str().expect("a reason");
+        assert!(
+            ["hangup", "channel closed by the client", "socket closed by the client"].contains(&because),
+            "{because}"
+        );
         assert_eq!(call["errors"], json!([]), "the service had nothing to complain of");
         let sessions = &self.stack.relay().app.sessions;
         until(SOON, "the session has left the process", async || {

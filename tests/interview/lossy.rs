@@ -13,13 +13,15 @@ use std::{
 };
 use tokio::{net::UdpSocket, task::JoinHandle};
 
-/// Media packets (RTP, not RTCP) that were lost: sequence number and timestamp, which SRTP leaves in the clear.
+/// What was seen. Media packets (RTP, not RTCP) that were lost: sequence number and timestamp, which SRTP leaves in the clear.
 #[derive(Default)]
 pub struct Lost {
     /// On the way to the relay.
     pub up: Mutex<Vec<(u16, u32)>>,
     /// On the way to the candidate.
     pub down: Mutex<Vec<(u16, u32)>>,
+    /// DTLS alerts that the relay has sent: once a leg is up, there is none but `close_notify`.
+    pub alerts: AtomicU32,
 }
 
 pub struct Lossy {
@@ -97,6 +99,8 @@ async fn run(front: Arc<UdpSocket>, relay: SocketAddr, seed: u64, lost: Arc<Lost
             let down = tokio::spawn(async move {
                 let mut packet = vec![0u8; 2048];
                 while let Ok(n) = back.recv(&mut packet).await {
+                    // RFC 6347, 4.1: the record's content type
+                    lost.alerts.fetch_add(u32::from(packet[0] == 21), Ordering::Relaxed);
                     if coin.random_range(0..1000) < per_mille.load(Ordering::Relaxed) {
                         note(&lost.down, &packet[..n]);
                         continue;
