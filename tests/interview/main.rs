@@ -21,5 +21,6 @@ mod peer;
 mod postgres;
 mod socket;
 mod stack;
+mod typed;
 mod voice;
 mod whole;

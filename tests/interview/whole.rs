@@ -190,6 +190,7 @@ async fn the_seeds_data_channel_gets_beta_names_and_can_change_nothing() {
         "nothing of the browser's instructions passes"
     );
     assert!(!call["session"].to_string().contains("banana"));
+    assert_eq!(call["errors"], json!([]), "nothing of it was refused either");
     peer.close().await;
     stack.stop().await;
 }
