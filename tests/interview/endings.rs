@@ -24,8 +24,8 @@ struct Interview {
 }
 
 impl Interview {
-    async fn begun(vars: &[(&str, &str)]) -> Self {
-        let stack = Stack::start(json!({ "questions": 3 }), vars).await;
+    async fn begun(questions: u32, vars: &[(&str, &str)]) -> Self {
+        let stack = Stack::start(json!({ "questions": questions }), vars).await;
         let seat = stack.seat().await;
         let socket = Socket::open(&stack, &seat).await;
         let (peer, offer) = Peer::offer(None).await;
@@ -152,7 +152,7 @@ async fn assert_last_words_kept(interview: &Interview, call: &Value) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_candidate_who_ends_in_mid_sentence_is_kept_to_the_last_word() {
-    let mut interview = Interview::begun(&[]).await;
+    let mut interview = Interview::begun(3, &[]).await;
     interview.in_mid_sentence().await;
     interview.socket.say(&json!({ "type": "end" })).await;
     let call = interview.is_over("candidate").await;
@@ -162,7 +162,7 @@ async fn a_candidate_who_ends_in_mid_sentence_is_kept_to_the_last_word() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_recruiter_ends_it_over_the_websocket_fallback_and_the_sentence_is_kept() {
-    let interview = Interview::begun(&[("OPENAI_REALTIME_TRANSPORT", "websocket")]).await;
+    let interview = Interview::begun(3, &[("OPENAI_REALTIME_TRANSPORT", "websocket")]).await;
     interview.in_mid_sentence().await;
     let path = format!("/api/sessions/{}/complete", interview.seat.session);
     let recruiter = interview.stack.recruiter();
@@ -185,7 +185,7 @@ async fn a_recruiter_ends_it_over_the_websocket_fallback_and_the_sentence_is_kep
 /// the candidate speaks.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_interview_whose_time_is_up_is_warned_then_says_goodbye_to_the_end() {
-    let interview = Interview::begun(&[("MAX_MINUTES", "1")]).await;
+    let interview = Interview::begun(3, &[("MAX_MINUTES", "1")]).await;
     let Interview {
         stack, peer, socket, ..
     } = &interview;
@@ -245,25 +245,55 @@ async fn an_interview_whose_time_is_up_is_warned_then_says_goodbye_to_the_end() 
         "end_session is answered"
     );
 
-    // heard to its end
-    let items = call["items"].as_array().unwrap();
-    let said: Vec<&Value> = items
-        .iter()
-        .filter(|it| it["origin"] == "said" && it["type"] == "message")
-        .collect();
-    assert_eq!(said.len(), 2, "a question and a goodbye");
-    let goodbye = said[1];
-    assert_eq!(goodbye["truncated_ms"], Value::Null, "it was not cut off");
-    let (first, last) = voiced(peer, up).expect("it was heard");
-    let (heard, made) = (last - first, goodbye["audio_ms"].as_u64().unwrap());
-    eprintln!("the goodbye is {made} ms long, {heard} ms of it were heard from the first sound to the last");
-    assert!(heard + 600 > made, "heard {heard} of {made} ms");
+    assert_heard_out(peer, up, &call, 2);
 
     let stored = stored_record(&stack.transcript(&interview.seat).await);
     assert_eq!(stored, simulated_record(&call));
     assert_eq!(
         stored.iter().map(|(who, _)| who.as_str()).collect::<Vec<_>>(),
         ["ai", "ai", "candidate"]
+    );
+    interview.stop().await;
+}
+
+/// The last of so many things that the interviewer has said, heard since `up`, was not cut off.
+fn assert_heard_out(peer: &Peer, up: u64, call: &Value, said: usize) {
+    let items = call["items"].as_array().unwrap();
+    let spoken: Vec<&Value> = items
+        .iter()
+        .filter(|it| it["origin"] == "said" && it["type"] == "message")
+        .collect();
+    assert_eq!(spoken.len(), said, "{items:?}");
+    let goodbye = spoken[said - 1];
+    assert_eq!(goodbye["truncated_ms"], Value::Null, "it was not cut off");
+    let (first, last) = voiced(peer, up).expect("it was heard");
+    let (heard, made) = (last - first, goodbye["audio_ms"].as_u64().unwrap());
+    eprintln!("the goodbye is {made} ms long, {heard} ms of it were heard from the first sound to the last");
+    assert!(heard + 600 > made, "heard {heard} of {made} ms");
+}
+
+/// Over the WebSocket it is the relay that would cut it off.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_goodbye_that_the_candidate_speaks_into_is_heard_out_over_the_websocket_fallback() {
+    let interview = Interview::begun(1, &[("OPENAI_REALTIME_TRANSPORT", "websocket")]).await;
+    let Interview { peer, socket, .. } = &interview;
+    let answered = wall_ms();
+    peer.say(&speech(1_500), None);
+    socket
+        .hears(SOON, "it is ending", |it| {
+            it["type"] == "state" && it["session"] == "ending"
+        })
+        .await;
+    until(SOON, "the goodbye begins", async || voiced(peer, answered).map(drop)).await;
+    peer.say(&speech(1_200), None);
+    let call = interview.is_over("interviewer").await;
+    assert_heard_out(peer, answered, &call, 2);
+    assert_eq!(call["truncations"], json!([]));
+    let stored = stored_record(&interview.stack.transcript(&interview.seat).await);
+    assert_eq!(stored, simulated_record(&call));
+    assert_eq!(
+        stored.iter().map(|(who, _)| who.as_str()).collect::<Vec<_>>(),
+        ["ai", "candidate", "ai", "candidate"]
     );
     interview.stop().await;
 }
