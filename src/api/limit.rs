@@ -119,7 +119,10 @@ pub async fn open_calls(State(app): State<App>, request: Request, next: Next) ->
 pub async fn sockets(State(app): State<App>, request: Request, next: Next) -> Response {
     match app.limits.socket(client(&request, &app)) {
         Ok(()) => next.run(request).await,
-        Err(problem) => problem.into_response(),
+        Err(problem) => {
+            app.metrics.signaling_refused("too_often");
+            problem.into_response()
+        }
     }
 }
 

@@ -73,7 +73,7 @@ fn routes(app: &App) -> OpenApiRouter<App> {
         .merge(sdp::routes())
         .merge(transcript::routes())
         .merge(whip::routes())
-        .merge(ws::routes())
+        .merge(ws::routes(app))
         .layer(from_fn_with_state(app.clone(), guard::ready));
     OpenApiRouter::with_openapi(Document::openapi())
         .merge(health::routes())

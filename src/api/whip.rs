@@ -12,7 +12,7 @@ use crate::{
     app::App,
     auth::Caller,
     ids::SessionId,
-    session::{self, Live},
+    session::{self, Live, WhipStep},
     store,
 };
 use axum::{
@@ -62,9 +62,11 @@ async fn post(
     let row = theirs(&app, &caller, session).await?;
     let offer = text(request, &app).await?;
     let live = app.sessions.open(&row).await.map_err(problem)?;
-    let answer = live.offer(offer.clone()).await.map_err(problem)?;
+    let resource = Uuid::now_v7();
+    let step = WhipStep::Offer(offer.clone());
+    let answer = live.whip(resource, step).await.map_err(problem)?;
     let resource = Resource {
-        id: Uuid::now_v7(),
+        id: resource,
         tenant: caller.tenant,
         etag: Uuid::now_v7().simple().to_string(),
         offer,
@@ -123,12 +125,10 @@ async fn patch(
         .as_deref()
         .is_none_or(|ufrag| frag::attribute(&known.offer, "ice-ufrag") == Some(ufrag));
     if is_current {
-        for candidate in fragment.candidates {
-            live.ice(Some(candidate));
-        }
-        if fragment.is_end {
-            live.ice(None);
-        }
+        let end = fragment.is_end.then_some(None);
+        let candidates = fragment.candidates.into_iter().map(Some).chain(end).collect();
+        let step = WhipStep::Trickle(candidates);
+        live.whip(known.id, step).await.map_err(problem)?;
         return Ok(StatusCode::NO_CONTENT.into_response());
     }
     restart(&live, &resources, session, known, &fragment).await
@@ -145,7 +145,8 @@ async fn restart(
         return Err(Problem::new(Kind::BadRequest, "New credentials are ufrag and password"));
     };
     let offer = frag::restart_offer(&known.offer, ufrag, pwd, fragment);
-    let answer = live.offer(offer.clone()).await.map_err(problem)?;
+    let step = WhipStep::Restart(offer.clone());
+    let answer = live.whip(known.id, step).await.map_err(problem)?;
     let etag = Uuid::now_v7().simple().to_string();
     let quoted = format!("\"{etag}\"");
     if !resources.replace(session, Resource { etag, offer, ..known }) {
@@ -170,10 +171,13 @@ async fn delete(
     if !resources.remove(session, resource) {
         return Err(Problem::not_found());
     }
-    if let Some(live) = app.sessions.live(caller.tenant, session) {
-        live.leave();
+    match app.sessions.live(caller.tenant, session) {
+        Some(live) => match live.whip(resource, WhipStep::Leave).await {
+            Ok(_) | Err(session::Error::Ended) => Ok(StatusCode::OK),
+            Err(error) => Err(problem(error)),
+        },
+        None => Ok(StatusCode::OK),
     }
-    Ok(StatusCode::OK)
 }
 
 /// What may be posted here. Open, and alike for every id.

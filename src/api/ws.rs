@@ -7,7 +7,7 @@
 
 mod driver;
 
-use super::{Kind, Params, Problem};
+use super::{Kind, Params, Problem, limit};
 use crate::{
     app::App,
     clock,
@@ -22,6 +22,7 @@ use axum::{
         ws::{WebSocketUpgrade, rejection::WebSocketUpgradeRejection},
     },
     http::{HeaderMap, HeaderValue, header},
+    middleware::from_fn_with_state,
     response::Response,
 };
 use driver::{Entry, Room, Seat};
@@ -46,10 +47,11 @@ const READ_BYTES_MAX: usize = 1024 * 1024;
 const FULL_RETRY: Duration = Duration::from_secs(5);
 
 /// The route.
-pub(super) fn routes() -> OpenApiRouter<App> {
+pub(super) fn routes(app: &App) -> OpenApiRouter<App> {
     OpenApiRouter::new()
         .routes(routes!(socket))
         .layer(Extension(Arc::new(Semaphore::new(SOCKETS_MAX))))
+        .layer(from_fn_with_state(app.clone(), limit::sockets))
 }
 
 /// Which session; the id is no secret, and lets a front route before the upgrade.
@@ -62,6 +64,7 @@ struct Address {
 #[utoipa::path(get, path = "/ws", tag = "media", params(("session" = SessionId, Query, description = "Which interview")),
     responses((status = 101, description = "upgraded; the token travels in the first message, `hello`"),
         (status = 400, description = "no upgrade, or without the subprotocol", body = super::problem::Body, content_type = "application/problem+json"),
+        (status = 429, description = "too many sockets from one address", body = super::problem::Body, content_type = "application/problem+json"),
         (status = 403, description = "an Origin that is not allowed", body = super::problem::Body, content_type = "application/problem+json")))]
 async fn socket(
     State(app): State<App>,

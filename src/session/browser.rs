@@ -5,7 +5,7 @@
 
 use super::live::{Attach, Attached, Outgoing};
 use serde_json::Value;
-use tokio::sync::mpsc;
+use tokio::sync::mpsc::{self, error::TrySendError};
 use vivavoce_signaling::{Outbox, ServerMessage, messages::State, resume};
 
 /// Frames that may wait for one socket. When it is full the socket is too slow and is closed: what mattered is told again
@@ -14,10 +14,19 @@ const QUEUE: usize = 512;
 
 /// Close code: another socket has taken over (SPEC.md).
 const SUPERSEDED: u16 = 4409;
-/// Close code: too much, here for the socket to take.
-const TOO_MUCH: u16 = 4429;
 /// Close code: the session is over (RFC 6455, 7.4.1).
 const NORMAL: u16 = 1000;
+
+/// What became of a message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Said {
+    /// On its way, or kept for whoever comes back.
+    Kept,
+    /// The socket's queue is full: it was let go.
+    TooSlow,
+    /// The socket's task has ended (a page reloads), and its `Detach` is on its way.
+    Gone,
+}
 
 struct Socket {
     id: u64,
@@ -99,20 +108,20 @@ impl Browser {
         self.socket.as_ref().is_some_and(|current| current.id == socket)
     }
 
-    /// Says it, and keeps it for a browser that comes back. Answers false if the socket had to be dropped for it.
-    pub(super) fn say(&mut self, message: ServerMessage) -> bool {
+    /// Says it, and keeps it for a browser that comes back.
+    pub(super) fn say(&mut self, message: ServerMessage) -> Said {
         let numbered = self.outbox.push(message);
-        let Some(socket) = &self.socket else { return true };
-        if socket.outbound.try_send(Outgoing::Frame(numbered.frame)).is_ok() {
-            return true;
-        }
+        let Some(socket) = &self.socket else {
+            return Said::Kept;
+        };
+        let said = match socket.outbound.try_send(Outgoing::Frame(numbered.frame)) {
+            Ok(()) => return Said::Kept,
+            Err(TrySendError::Full(_)) => Said::TooSlow,
+            Err(TrySendError::Closed(_)) => Said::Gone,
+        };
         // no room even for a close frame: dropping the queue's sender ends the socket
-        let _ = socket.outbound.try_send(Outgoing::Close {
-            code: TOO_MUCH,
-            reason: "too slow",
-        });
         self.socket = None;
-        false
+        said
     }
 
     /// Nothing more will be said.
@@ -236,8 +245,19 @@ mod tests {
     fn a_socket_that_does_not_read_is_let_go_and_nothing_is_awaited() {
         let mut browser = browser();
         let (_unread, _) = come(&mut browser, None, None);
-        let kept = (0..=QUEUE).take_while(|n| browser.say(notice(&n.to_string()))).count();
-        assert!(kept < QUEUE, "bounded: {kept}");
-        assert!(browser.say(notice("later")), "nobody is there: nothing to lose");
+        let says: Vec<Said> = (0..=QUEUE).map(|n| browser.say(notice(&n.to_string()))).collect();
+        let slow: Vec<usize> = (0..says.len()).filter(|n| says[*n] == Said::TooSlow).collect();
+        assert_eq!(slow, [QUEUE - 1], "the welcome took one place; told once, then nobody is there");
+        assert_eq!(browser.say(notice("later")), Said::Kept, "nothing to lose");
+    }
+
+    #[test]
+    fn a_socket_that_went_away_is_not_called_slow() {
+        let mut browser = browser();
+        let (gone, _) = come(&mut browser, None, None);
+        drop(gone.outbound);
+        assert_eq!(browser.say(notice("a")), Said::Gone);
+        assert_eq!(browser.say(notice("b")), Said::Kept);
+        assert!(!browser.detach(gone.socket), "its detach, which comes late, says nothing new");
     }
 }

@@ -9,6 +9,7 @@ use crate::{
 };
 use std::time::Duration;
 use tokio::sync::{mpsc, oneshot, watch};
+use uuid::Uuid;
 use vivavoce_signaling::ClientMessage;
 
 /// Commands that may wait for the task. A full queue refuses: the caller is told `Unavailable`, a socket's message is
@@ -79,8 +80,11 @@ pub(super) enum Command {
         sdp: String,
         reply: oneshot::Sender<Result<String, Error>>,
     },
-    Ice(Option<String>),
-    Leave,
+    Whip {
+        resource: Uuid,
+        step: WhipStep,
+        reply: oneshot::Sender<Result<String, Error>>,
+    },
     Attach {
         request: Attach,
         reply: oneshot::Sender<Result<Attached, Error>>,
@@ -102,6 +106,19 @@ pub(super) enum Command {
         text: String,
         reply: oneshot::Sender<Option<EntryId>>,
     },
+}
+
+/// What a WHIP resource does with its leg. All but the offer are refused (`NotFound`) once another offer has taken the leg.
+#[derive(Debug)]
+pub enum WhipStep {
+    /// A POST: the leg is this resource's from here on.
+    Offer(String),
+    /// A PATCH that restarts ICE.
+    Restart(String),
+    /// A PATCH that trickles; `None` at the end of candidates. The answer is empty.
+    Trickle(Vec<Option<String>>),
+    /// A DELETE: the leg goes, the interview waits for the candidate. The answer is empty.
+    Leave,
 }
 
 /// A session that lives in this process. Cheap to clone.
@@ -132,14 +149,12 @@ impl Live {
         self.ask(|reply| Command::Offer { sdp, reply }).await?
     }
 
-    /// A trickled candidate; `None` at their end.
-    pub fn ice(&self, candidate: Option<String>) {
-        self.tell(Command::Ice(candidate));
-    }
-
-    /// The candidate's leg goes; the interview waits for them (WHIP's DELETE).
-    pub fn leave(&self) {
-        self.tell(Command::Leave);
+    /// A WHIP resource's step. Answers the SDP, where it was an offer.
+    ///
+    /// # Errors
+    /// As [`Live::offer`]; `NotFound` where the leg is another's by now.
+    pub async fn whip(&self, resource: Uuid, step: WhipStep) -> Result<String, Error> {
+        self.ask(|reply| Command::Whip { resource, step, reply }).await?
     }
 
     /// A socket said a good hello. One that was attached before is superseded.

@@ -12,7 +12,7 @@ mod registry;
 mod supervisor;
 mod words;
 
-pub use live::{Attach, Attached, Live, Outgoing, Snapshot};
+pub use live::{Attach, Attached, Live, Outgoing, Snapshot, WhipStep};
 pub use registry::Sessions;
 
 use crate::{

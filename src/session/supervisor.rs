@@ -13,7 +13,7 @@ pub(super) use begin::Begin;
 
 use super::{
     Deps, Error,
-    browser::Browser,
+    browser::{Browser, Said},
     live::{Command, Live, QUEUE, Snapshot},
     machine::{Action, Event, Limits, Machine, Speaking},
     meaning::Reader,
@@ -39,6 +39,7 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument as _;
+use uuid::Uuid;
 use vivavoce_media::{Call, CallConfig};
 use vivavoce_signaling::{
     ServerMessage,
@@ -70,6 +71,8 @@ struct Supervisor {
     /// Wall and monotonic time of one moment, to tell deadlines in wall time.
     epoch: (Instant, time::OffsetDateTime),
     recording_url: Option<String>,
+    /// The WHIP resource whose offer the candidate's leg was last answered to.
+    whip: Option<Uuid>,
     /// Items that the candidate typed.
     typed: BTreeSet<String>,
     /// When it ended.
@@ -131,6 +134,7 @@ pub(super) async fn new(
         ceased: None,
         epoch: (now, wall),
         recording_url: None,
+        whip: None,
         typed: BTreeSet::new(),
         ended: None,
         committing: false,
@@ -315,10 +319,15 @@ impl Supervisor {
     }
 
     fn say(&mut self, message: ServerMessage) {
-        if !self.browser.say(message) {
-            tracing::warn!("a browser's socket was too slow and was closed");
-            self.machine.handle(clock::monotonic(), Event::SocketDetached);
+        match self.browser.say(message) {
+            Said::Kept => return,
+            Said::TooSlow => {
+                self.deps.metrics.signaling_refused("too_slow");
+                tracing::warn!("a browser's socket was too slow and was closed");
+            }
+            Said::Gone => tracing::debug!("a browser's socket went away"),
         }
+        self.machine.handle(clock::monotonic(), Event::SocketDetached);
     }
 
     fn notice(&mut self, code: &'static str) {

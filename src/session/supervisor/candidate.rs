@@ -6,11 +6,12 @@ use crate::{
     realtime::allow,
     session::{
         Error,
-        live::{Attach, Command},
+        live::{Attach, Command, WhipStep},
         machine::Event,
     },
     store::EndReason,
 };
+use uuid::Uuid;
 use vivavoce_media::{CloseCause, Event as MediaEvent, LegEvent, LossCause};
 use vivavoce_signaling::{ClientMessage, ServerMessage};
 
@@ -18,13 +19,12 @@ impl Supervisor {
     pub(super) async fn command(&mut self, command: Command) {
         match command {
             Command::Offer { sdp, reply } => {
-                let answer = self.offer(sdp).await;
+                let answer = self.offer(sdp, None).await;
                 let _ = reply.send(answer);
             }
-            Command::Ice(candidate) => self.call.candidate_ice(candidate),
-            Command::Leave => {
-                self.call.candidate_close();
-                self.tell(Event::CandidateClosed("left"));
+            Command::Whip { resource, step, reply } => {
+                let answer = self.whip(resource, step).await;
+                let _ = reply.send(answer);
             }
             Command::Attach { request, reply } => {
                 let attached = self.attach(&request);
@@ -59,7 +59,32 @@ impl Supervisor {
         }
     }
 
-    async fn offer(&mut self, sdp: String) -> Result<String, Error> {
+    /// A resource whose leg another offer has taken can do nothing to it: its client was left behind.
+    async fn whip(&mut self, resource: Uuid, step: WhipStep) -> Result<String, Error> {
+        if let WhipStep::Offer(sdp) = step {
+            return self.offer(sdp, Some(resource)).await;
+        }
+        if self.whip != Some(resource) {
+            return Err(Error::NotFound);
+        }
+        match step {
+            WhipStep::Offer(sdp) | WhipStep::Restart(sdp) => return self.offer(sdp, Some(resource)).await,
+            WhipStep::Trickle(candidates) => {
+                for candidate in candidates {
+                    self.call.candidate_ice(candidate);
+                }
+            }
+            WhipStep::Leave => {
+                self.whip = None;
+                self.call.candidate_close();
+                self.tell(Event::CandidateClosed("left"));
+            }
+        }
+        Ok(String::new())
+    }
+
+    /// `whip`: the resource whose leg it is from here on, if it is one's.
+    async fn offer(&mut self, sdp: String, whip: Option<Uuid>) -> Result<String, Error> {
         if self.ended.is_some() {
             return Err(Error::Ended);
         }
@@ -67,6 +92,7 @@ impl Supervisor {
             vivavoce_media::call::Error::Closed => Error::Unavailable("media is not available"),
             other => Error::BadSdp(other.to_string()),
         })?;
+        self.whip = whip;
         self.tell(Event::Offered);
         Ok(answer)
     }
@@ -86,7 +112,7 @@ impl Supervisor {
 
     async fn message(&mut self, message: ClientMessage) {
         match message {
-            ClientMessage::Offer { sdp, id } => match self.offer(sdp).await {
+            ClientMessage::Offer { sdp, id } => match self.offer(sdp, None).await {
                 Ok(sdp) => self.say(ServerMessage::Answer { sdp, id }),
                 Err(error) => self.refuse(error.code(), &error.to_string()),
             },
