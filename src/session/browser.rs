@@ -247,7 +247,11 @@ mod tests {
         let (_unread, _) = come(&mut browser, None, None);
         let says: Vec<Said> = (0..=QUEUE).map(|n| browser.say(notice(&n.to_string()))).collect();
         let slow: Vec<usize> = (0..says.len()).filter(|n| says[*n] == Said::TooSlow).collect();
-        assert_eq!(slow, [QUEUE - 1], "the welcome took one place; told once, then nobody is there");
+        assert_eq!(
+            slow,
+            [QUEUE - 1],
+            "the welcome took one place; told once, then nobody is there"
+        );
         assert_eq!(browser.say(notice("later")), Said::Kept, "nothing to lose");
     }
 
@@ -258,6 +262,9 @@ mod tests {
         drop(gone.outbound);
         assert_eq!(browser.say(notice("a")), Said::Gone);
         assert_eq!(browser.say(notice("b")), Said::Kept);
-        assert!(!browser.detach(gone.socket), "its detach, which comes late, says nothing new");
+        assert!(
+            !browser.detach(gone.socket),
+            "its detach, which comes late, says nothing new"
+        );
     }
 }

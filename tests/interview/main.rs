@@ -12,6 +12,7 @@
 
 mod barge_in;
 mod digits;
+mod edges;
 mod endings;
 mod logs;
 mod loss;
@@ -23,4 +24,5 @@ mod socket;
 mod stack;
 mod typed;
 mod voice;
+mod whip;
 mod whole;

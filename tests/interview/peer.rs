@@ -221,6 +221,26 @@ impl Peer {
         self.pc.set_remote_description(answer).await.unwrap();
     }
 
+    /// An ICE restart: the new offer.
+    pub async fn restart(&self) -> String {
+        let before = self.pc.local_description().await.unwrap().sdp;
+        self.pc.restart_ice().await.unwrap();
+        let offer = self.pc.create_offer(None).await.unwrap();
+        self.pc.set_local_description(offer).await.unwrap();
+        let gathering = async || {
+            let sdp = self.pc.local_description().await.unwrap().sdp;
+            (sdp != before && sdp.contains("a=candidate:")).then_some(sdp)
+        };
+        super::stack::until(Duration::from_secs(5), "candidates are gathered", gathering).await
+    }
+
+    /// Waits until that many more packets have been heard.
+    pub async fn hears_on(&self, more: usize) {
+        let before = self.heard(<[Heard]>::len);
+        let so = async || (self.heard(<[Heard]>::len) >= before + more).then_some(());
+        super::stack::until(Duration::from_secs(20), "the interviewer is heard on", so).await;
+    }
+
     /// Resolves once ICE, DTLS and SRTP are up.
     pub async fn up(&self) {
         let mut state = self.state.clone();

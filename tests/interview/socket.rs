@@ -68,6 +68,11 @@ impl Socket {
             .expect("it is open");
     }
 
+    /// A frame as it is, good or bad. False once the socket is closed.
+    pub async fn frame(&mut self, frame: Message) -> bool {
+        self.sink.send(frame).await.is_ok()
+    }
+
     pub fn messages(&self) -> Vec<Value> {
         self.told.lock().unwrap().messages.clone()
     }

@@ -205,6 +205,15 @@ impl Stack {
         assert!(answer.status().is_success(), "{path}: {}", answer.text().await.unwrap());
     }
 
+    /// A counter of the relay's; 0 where it has not moved.
+    pub fn counter(&self, series: &str) -> f64 {
+        let text = self.relay().app.metrics.text().unwrap();
+        let value = text
+            .lines()
+            .find_map(|line| line.strip_prefix(series)?.trim().parse().ok());
+        value.unwrap_or(0.0)
+    }
+
     /// Waits until the store says that the session has ended so.
     pub async fn ended(&self, seat: &Seat, within: Duration) -> Value {
         until(within, "the session ends", async || {
