@@ -132,3 +132,31 @@ pub fn security_headers(http: &crate::config::Http) -> HeaderMap {
 pub fn panicked(_: Box<dyn Any + Send + 'static>) -> Response {
     Problem::new(Kind::Internal, "").into_response()
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+    use super::*;
+    use axum::{Router, body::Body, middleware::from_fn, routing::get};
+    use tower::ServiceExt as _;
+
+    #[tokio::test(start_paused = true)]
+    async fn an_answer_that_takes_too_long_is_504() {
+        let slow = |wait| async move {
+            tokio::time::sleep(wait).await;
+            "answered"
+        };
+        let just = DEADLINE.checked_sub(Duration::from_secs(1)).unwrap();
+        let router = Router::new()
+            .route("/never", get(std::future::pending::<&'static str>))
+            .route("/just", get(move || slow(just)))
+            .layer(from_fn(bound));
+        for (path, status) in [("/never", 504), ("/just", 200)] {
+            let request = Request::get(path).body(Body::empty()).unwrap();
+            let begun = tokio::time::Instant::now();
+            let answer = router.clone().oneshot(request).await.unwrap();
+            assert_eq!(answer.status().as_u16(), status, "{path}");
+            assert!(begun.elapsed() <= DEADLINE, "{path}");
+        }
+    }
+}

@@ -5,6 +5,7 @@ mod auth;
 mod bad_input;
 mod idempotency;
 mod invitations;
+mod media;
 mod openapi;
 mod operation;
 #[path = "../support/postgres.rs"]

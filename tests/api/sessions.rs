@@ -3,7 +3,7 @@
 use crate::support::TestApp;
 use serde_json::json;
 use vivavoce::ids::{InvitationId, SessionId};
-use vivavoce::store::sample;
+use vivavoce::store::{EndReason, SessionStep, sample};
 
 #[tokio::test]
 async fn a_session_is_seen_by_its_own_people_alone() {
@@ -154,5 +154,35 @@ async fn an_interview_completes_once_and_answers_the_same() {
     assert_eq!(seen["recording_url"], json!("https://video.example/1"));
     let offer = json!({"sessionId": session, "sdpOffer": "v=0\r\n"});
     candidate.post("/api/sdp-exchange", offer).await.problem(410);
+    app.stop().await;
+}
+
+#[tokio::test]
+async fn an_interview_that_failed_answers_complete_in_the_contracts_word_and_stays_failed() {
+    let app = TestApp::start().await;
+    let (session, candidate) = app.session().await;
+    let failed = SessionStep::Ended {
+        at: vivavoce::clock::wall(),
+        reason: EndReason::Failed,
+        technical_failure: Some("media".into()),
+        recording_url: None,
+    };
+    app.app
+        .store
+        .session_step(sample::TENANT, session, &failed)
+        .await
+        .unwrap();
+    let expected = json!({"success": true, "session_id": session, "status": "completed"});
+    for person in [&candidate, &app.recruiter()] {
+        let answer = person
+            .post(&format!("/api/sessions/{session}/complete"), json!({}))
+            .await;
+        assert_eq!(answer.ok(200), expected);
+    }
+    let seen = app.recruiter().get(&format!("/api/sessions/{session}")).await.ok(200);
+    assert_eq!(
+        (&seen["status"], &seen["technical_failure"]),
+        (&json!("failed"), &json!("media"))
+    );
     app.stop().await;
 }

@@ -169,3 +169,6 @@ impl RTCCrypto for KeyTap {
             .verify_signature(scheme, public_key, message, signature)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -161,7 +161,12 @@ impl Far {
 
     /// As a browser is, with a data channel, and its offer.
     pub(crate) async fn browser(payload_type: u8) -> (Self, String) {
-        let far = Self::new(SettingEngineBuilder::new(), payload_type).await;
+        Self::browser_with(SettingEngineBuilder::new(), payload_type).await
+    }
+
+    /// The same, set otherwise.
+    pub(crate) async fn browser_with(settings: SettingEngineBuilder, payload_type: u8) -> (Self, String) {
+        let far = Self::new(settings, payload_type).await;
         let channel = far.peer.create_data_channel("openai-control", None).await.unwrap();
         listen(channel, far.seen.clone());
         let offer = far.peer.create_offer(None).await.unwrap();

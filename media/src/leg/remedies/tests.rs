@@ -16,10 +16,11 @@ use crate::shard::tests::loopback;
 use crate::testing::{Far, Fate, Proxy, Way, candidate, eventually};
 use crate::{Call, CallConfig, Event, LegEvent, LossCause, Shard};
 use rtc::peer_connection::transport::RTCDtlsRole;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tokio::sync::mpsc;
+use tokio::time::Instant;
 
 /// A stuck connect is one that is not up by then; upstream's own timers (1 s, doubling) have fired twice.
 const STUCK: Duration = Duration::from_secs(5);
@@ -298,4 +299,43 @@ async fn a_pair_that_follows_a_rebound_nat() {
     );
     assert_eq!(off, (0, 0), "upstream follows: the remedy is needless");
     assert!(on.0 >= 40 && on.1 == 1, "{on:?}");
+}
+
+/// Between the last answer to a check of ours and our ClientHello, as the net sees it: the least of some connects, since the
+/// machine's own delays only ever add.
+async fn hello_after_check(remedies: Remedies) -> Duration {
+    let mut least = Duration::MAX;
+    for _ in 0..5 {
+        let seen = Arc::new(Mutex::new((None, None)));
+        let kept = seen.clone();
+        let on = browsing(remedies, move |way: Way, bytes: &[u8]| {
+            let mut seen = kept.lock().unwrap();
+            let (answered, hello) = &mut *seen;
+            let is_answer = binding(bytes).is_some_and(|binding| binding.class == Class::Success);
+            if hello.is_none() && way == Way::There && is_answer {
+                *answered = Some(Instant::now());
+            }
+            if hello.is_none() && way == Way::Back && handshake(bytes) == Some(1) {
+                *hello = Some(Instant::now());
+            }
+            false
+        })
+        .await;
+        assert!(on.is_up(UP).await);
+        let (answered, hello) = *seen.lock().unwrap();
+        least = least.min(hello.unwrap() - answered.unwrap());
+    }
+    least
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_client_hello_that_comes_late() {
+    // The candidate leg's checks are 20 ms apart: upstream's ClientHello waits for the next.
+    let late = hello_after_check(without(|remedies| remedies.client_hello = false)).await;
+    let at_once = hello_after_check(Remedies::default()).await;
+    assert!(
+        late >= Duration::from_millis(5),
+        "upstream sends it at once: the remedy is needless ({late:?})"
+    );
+    assert!(at_once < Duration::from_millis(5), "{at_once:?}");
 }
