@@ -143,6 +143,14 @@ impl Splice {
         self.behind = None;
     }
 
+    /// [`Splice::select`]s a source of a higher number than the selected one (generations rise); any other is left to
+    /// [`Splice::rewrite`], which refuses and counts what comes late from it. So two sources that alternate re-base once.
+    pub fn take_over(&mut self, source: Source) {
+        if self.selected.is_none_or(|selected| selected.0 < source.0) {
+            self.select(source);
+        }
+    }
+
     /// The source that passes.
     pub fn selected(&self) -> Option<Source> {
         self.selected

@@ -49,11 +49,8 @@ impl Stream {
         packet: &mut [u8],
         peer: &mut Peer,
     ) -> Option<Transmit> {
-        // A newer leg takes over with its first packet; what comes late from an older one is refused and counted, or each
-        // alternation would re-base the stream. Generations rise.
-        if self.splice.selected().is_none_or(|selected| selected.0 < source.0) {
-            self.splice.select(source);
-        }
+        // A newer leg takes over with its first packet; what comes late from an older one must not win the stream back.
+        self.splice.take_over(source);
         let written = self.splice.rewrite(now, source, packet).ok()?;
         let transmit = peer.protect_rtp(packet.get(written.packet)?)?;
         if let Some(history) = &mut self.history {

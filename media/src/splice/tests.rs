@@ -296,3 +296,39 @@ proptest! {
         let _ = splice.rewrite(epoch(), A, &mut bytes);
     }
 }
+
+proptest! {
+    #[test]
+    fn late_packets_of_an_older_leg_never_win_the_stream_back(
+        legs in prop::collection::vec((0_u64..6, 0_u16..30), 1..300),
+        seq in any::<u16>(),
+    ) {
+        let (mut now, mut splice) = (epoch(), Splice::new(start()));
+        let (mut sent, mut newest, mut switches, mut stale) = ([0_u16; 6], None::<u64>, 0, 0);
+        let mut last: Option<(u64, u16, Header)> = None;
+        for (leg, wait_ms) in legs {
+            now += MS * u32::from(wait_ms);
+            let n = &mut sent[leg as usize];
+            *n += 1;
+            let theirs = seq.wrapping_add(*n);
+            splice.take_over(Source(leg));
+            let result = send(&mut splice, now, Source(leg), leg as u32, theirs, u32::from(*n) * 960);
+            if newest.is_some_and(|newest| leg < newest) {
+                prop_assert_eq!(result, Err(Refused::Stale));
+                stale += 1;
+                continue;
+            }
+            switches += u64::from(newest != Some(leg));
+            newest = Some(leg);
+            let header = result.unwrap();
+            if let Some((leg_before, theirs_before, before)) = &last {
+                let step = if *leg_before == leg { theirs.wrapping_sub(*theirs_before) } else { 1 };
+                prop_assert_eq!(header.seq.wrapping_sub(before.seq), step);
+                let ticks = header.ts.wrapping_sub(before.ts);
+                prop_assert!((960..48_000).contains(&ticks) || ticks == 960 * u32::from(step), "{}", ticks);
+            }
+            last = Some((leg, theirs, header));
+        }
+        prop_assert_eq!((splice.counts().rebased, splice.counts().stale), (switches, stale));
+    }
+}
