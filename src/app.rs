@@ -19,7 +19,7 @@ use crate::store::journal::{self, Journal};
 use crate::store::{self, Store};
 use axum::http::HeaderMap;
 use limit::Limits;
-use secrecy::ExposeSecret as _;
+use secrecy::ExposeSecret;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
@@ -181,7 +181,7 @@ fn build(config: Config, tasks: &TaskTracker) -> Result<(App, journal::Driver), 
         ai: Arc::new(config.ai.clone()),
         dialect: Arc::new(OpenAiRealtime),
         limits: config.session.clone(),
-        resume_keys: resume::Key::new(secrets.map(|secret| secret.expose_secret())),
+        resume_keys: resume::Key::new(secrets.map(ExposeSecret::expose_secret)),
         ice_servers: config.media.ice_servers.clone(),
         simulated: config.ai.simulated,
         metrics: metrics.clone(),

@@ -25,7 +25,7 @@ mod testing;
 pub mod udp;
 pub mod websocket;
 
-pub use counters::Counters;
+pub use counters::{Count, Counters};
 pub use event::{CallStats, CloseCause, Event, LegEvent, LegStats, LossCause};
 pub use handle::{Call, CallConfig};
 pub use shard::{Shard, ShardConfig};

@@ -44,6 +44,7 @@ pub struct Health {
 
 /// Which parts are ready. No host is named.
 #[derive(Serialize, ToSchema)]
+#[expect(clippy::struct_field_names, reason = "the wire's word")]
 pub struct Ready {
     /// All of them are.
     ready: bool,

@@ -48,14 +48,12 @@ pub(super) async fn wrong_method() -> Problem {
 }
 
 async fn index() -> Response {
-    match Files::get("index.html") {
-        Some(file) => serve("index.html", file, "no-cache"),
-        None => {
-            let words = "<!doctype html><html lang=\"en\"><title>Vivavoce</title>\
-                         <p>This binary was built without the pages. Build them first: <code>make build</code>.";
-            (StatusCode::NOT_FOUND, Html(words)).into_response()
-        }
+    if let Some(file) = Files::get("index.html") {
+        return serve("index.html", file, "no-cache");
     }
+    let words = "<!doctype html><html lang=\"en\"><title>Vivavoce</title>\
+                 <p>This binary was built without the pages. Build them first: <code>make build</code>.";
+    (StatusCode::NOT_FOUND, Html(words)).into_response()
 }
 
 /// Files whose names hold a hash of what is in them: they never change.

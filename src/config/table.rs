@@ -164,13 +164,11 @@ pub const TABLE: &[Variable] = &[
 
 /// [`TABLE`] as the README shows it.
 pub fn markdown() -> String {
+    use std::fmt::Write as _;
     let mut text = String::from("| variable | default | meaning |\n| --- | --- | --- |\n");
     for row in TABLE {
         let mark = if row.secret { " (secret)" } else { "" };
-        text.push_str(&format!(
-            "| `{}`{mark} | {} | {} |\n",
-            row.name, row.default, row.meaning
-        ));
+        _ = writeln!(text, "| `{}`{mark} | {} | {} |", row.name, row.default, row.meaning);
     }
     text
 }

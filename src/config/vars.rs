@@ -48,6 +48,7 @@ impl<'a> Vars<'a> {
     }
 
     /// A whole number within bounds, or the default.
+    #[expect(clippy::needless_pass_by_value, reason = "numbers")]
     pub(super) fn number<T>(&self, name: &'static str, default: T, min: T, max: T) -> Result<T, Error>
     where
         T: FromStr + PartialOrd + Display,

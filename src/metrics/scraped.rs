@@ -10,7 +10,7 @@ use prometheus_client::metrics::gauge::ConstGauge;
 use prometheus_client::registry::Unit;
 use std::fmt;
 use std::sync::{Arc, Mutex};
-use vivavoce_media::Counters;
+use vivavoce_media::{Count, Counters};
 
 /// What is counted elsewhere and read at each scrape.
 #[derive(Default)]
@@ -65,10 +65,10 @@ impl Collector for Scraped {
         }
         let by_leg: [(&str, &str, Read<[u64; 2]>); 2] = [
             ("rtp_lost", "Packets missed in a sequence, by leg", |c| {
-                c.rtp_lost.each_ref().map(|count| count.get())
+                c.rtp_lost.each_ref().map(Count::get)
             }),
             ("rtp_repeated", "Packets sent again on a NACK, by leg", |c| {
-                c.rtp_repeated.each_ref().map(|count| count.get())
+                c.rtp_repeated.each_ref().map(Count::get)
             }),
         ];
         for (name, help, read) in by_leg {
@@ -81,12 +81,12 @@ impl Collector for Scraped {
             (
                 "speech_held",
                 "Speech that went through a hold, by the leg that spoke",
-                |c| c.speech_held_ms.each_ref().map(|count| count.get()),
+                |c| c.speech_held_ms.each_ref().map(Count::get),
             ),
             (
                 "speech_lost",
                 "Speech dropped since a hold was full, by the leg that spoke",
-                |c| c.speech_dropped_ms.each_ref().map(|count| count.get()),
+                |c| c.speech_dropped_ms.each_ref().map(Count::get),
             ),
         ];
         for (name, help, read) in speech {

@@ -1,10 +1,5 @@
 //! A far peer by the async `webrtc` crate: as a browser is (it offers), or as OpenAI is (it answers, ICE-lite, DTLS client).
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::large_futures,
-    clippy::format_push_string
-)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::large_futures)]
 
 use bytes::Bytes;
 use rtc::media_stream::MediaStreamTrack;
@@ -12,6 +7,7 @@ use rtc::peer_connection::transport::RTCDtlsRole;
 use rtc::rtp_transceiver::rtp_sender::{
     RTCPFeedback, RTCRtpCodec, RTCRtpCodecParameters, RTCRtpCodingParameters, RTCRtpEncodingParameters, RtpCodecKind,
 };
+use std::fmt::Write as _;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -213,8 +209,9 @@ impl Far {
         for line in answer.lines() {
             if let Some(candidate) = line.strip_prefix("a=candidate:") {
                 let tcp = candidate.replace(" udp ", " tcp ");
-                worded.push_str(&format!("a=candidate:{candidate} ufrag Ab/cd+e7\r\n"));
-                worded.push_str(&format!("a=candidate:{tcp} tcptype passive ufrag Ab/cd+e7\r\n"));
+                for (candidate, kind) in [(candidate, ""), (&tcp, " tcptype passive")] {
+                    _ = write!(worded, "a=candidate:{candidate}{kind} ufrag Ab/cd+e7\r\n");
+                }
             } else if !line.starts_with("a=rtcp-fb") {
                 worded.push_str(line);
                 worded.push_str("\r\n");

@@ -133,9 +133,9 @@ async fn the_offer_arrives_byte_for_byte_and_the_call_is_known() {
 
 #[tokio::test]
 async fn each_refusal_is_told_apart_and_tells_no_key() {
+    type Case<'a> = (&'a str, &'a str, String, u16, &'a str, Permanence, Option<u64>);
     let error = |code: &str| format!(r#"{{"error":{{"message":"About {KEY} and so on","type":"t","code":"{code}"}}}}"#);
     let plain = format!("Incorrect API key provided: sk-t******TAIL. Or {KEY}");
-    type Case<'a> = (&'a str, &'a str, String, u16, &'a str, Permanence, Option<u64>);
     let table: Vec<Case<'_>> = vec![
         (
             "401 Unauthorized",
