@@ -76,6 +76,7 @@ struct Inner {
     failures: Counts<1>,
     auth_refused: Counts<1>,
     signaling_refused: Counts<1>,
+    ai_events_unread: Counts<1>,
     http: Family<HttpLabels, Counter>,
     http_seconds: Family<RouteLabels, Histogram, fn() -> Histogram>,
 }
@@ -116,6 +117,7 @@ impl Metrics {
             failures: Family::default(),
             auth_refused: Family::default(),
             signaling_refused: Family::default(),
+            ai_events_unread: Family::default(),
             http: Family::default(),
             http_seconds,
             scraped: scraped.clone(),
@@ -185,6 +187,12 @@ impl Metrics {
             "signaling_refused",
             "Browser sockets and frames refused, by reason",
             inner.signaling_refused.clone(),
+        );
+        counted(
+            r,
+            "ai_events_unread",
+            "Events of the AI service that mean nothing to us, by reason",
+            inner.ai_events_unread.clone(),
         );
         counted(
             r,
@@ -302,6 +310,11 @@ impl Metrics {
     /// A browser's socket or frame was refused. `reason` is a word from a closed list.
     pub fn signaling_refused(&self, reason: &'static str) {
         self.0.signaling_refused.get_or_create(&[("reason", reason)]).inc();
+    }
+
+    /// An event of the AI service could not be read. `reason`: `malformed`, or `unknown` (newer than we are).
+    pub fn ai_event_unread(&self, reason: &'static str) {
+        self.0.ai_events_unread.get_or_create(&[("reason", reason)]).inc();
     }
 
     /// A request was answered. `path` is the route's, never the request's.

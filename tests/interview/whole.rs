@@ -142,6 +142,26 @@ async fn whole_interview(vars: &[(&str, &str)]) -> Vec<(String, String)> {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn events_that_overtake_repeat_or_mean_nothing_change_no_word_of_the_record() {
+    let wire = json!({ "reorder_ms": 120, "repeat_percent": 30, "unknown_percent": 20, "seed": 7 });
+    let stack = Stack::start(json!({ "questions": 2, "wire": wire }), &[]).await;
+    let seat = stack.seat().await;
+    let (peer, offer) = Peer::offer(None).await;
+    peer.answer(&stack.exchange(&seat, &offer).await).await;
+    peer.up().await;
+    answer_until_the_end(&stack, &seat, &peer).await;
+    let session = stack.ended(&seat, Duration::from_secs(40)).await;
+    assert_eq!(session["end_reason"], "interviewer", "{session}");
+    let calls = stack.calls().await;
+    assert_eq!(calls.len(), 1, "one conversation");
+    let call = stack.call(calls[0]["id"].as_str().unwrap()).await;
+    assert_eq!(stored_record(&stack.transcript(&seat).await), simulated_record(&call));
+    assert!(stack.counter("vivavoce_ai_events_unread_total{reason=\"unknown\"}") >= 5.0);
+    peer.close().await;
+    stack.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_seeds_data_channel_gets_beta_names_and_can_change_nothing() {
     let stack = Stack::start(json!({ "questions": 1 }), &[]).await;
     let seat = stack.seat().await;

@@ -199,6 +199,8 @@ impl Supervisor {
     fn measure(&mut self, now: std::time::Instant, what: &What) {
         match what {
             What::SpeechStopped { .. } => self.ceased = Some(now),
+            What::Malformed => self.deps.metrics.ai_event_unread("malformed"),
+            What::Unknown { .. } => self.deps.metrics.ai_event_unread("unknown"),
             What::PlayStarted { .. } => {
                 if let Some(ceased) = self.ceased.take() {
                     self.deps.metrics.turn(now - ceased);
