@@ -198,8 +198,9 @@ impl Machine {
         }
     }
 
+    /// Heard again: after a silence, or on the new way that an answered offer (an ICE restart) has opened.
     fn candidate_back(&mut self, now: Instant) {
-        if matches!(self.candidate, Leg::Lost { .. }) {
+        if matches!(self.candidate, Leg::Lost { .. } | Leg::Connecting { .. }) {
             self.candidate = Leg::Up { since: now };
             self.note("candidate", "back", "");
             self.actions.push_back(Action::Connected);

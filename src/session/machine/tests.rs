@@ -1,6 +1,7 @@
 //! Every transition that a session's owner relies on, in words.
 
 mod floor;
+mod legs;
 
 use super::*;
 use proptest::prelude::*;
@@ -389,34 +390,6 @@ fn time_is_told_two_minutes_before_and_then_said_goodbye_to() {
         }),
         "never for ever: {actions:?}"
     );
-}
-
-#[test]
-fn an_abandoned_session_hangs_up_after_the_window_and_can_be_rejoined() {
-    let mut story = live();
-    story.then(Event::SocketAttached);
-    story.then(Event::CandidateClosed("peer"));
-    assert!(
-        !matches!(story.machine.poll_timeout(), Some((_, Deadline::ResumeWindow))),
-        "the socket is there"
-    );
-    story.then(Event::SocketDetached);
-    assert!(story.until_any(Deadline::ResumeWindow).contains(&Action::HangUpAi));
-    assert_eq!(story.word(), ("waiting", "gone", "gone"));
-    assert!(story.then(Event::Offered).contains(&Action::DialAi(Transport::WebRtc)));
-}
-
-#[test]
-fn a_leg_that_does_not_come_up_is_asked_for_again() {
-    let mut story = Story::new(Limits::default());
-    story.then(Event::Offered);
-    story.then(Event::Dialled);
-    story.then(Event::AiReady);
-    let actions = story.until(Deadline::CandidateConnect);
-    assert!(actions.contains(&Action::Renegotiate {
-        ice_restart: false,
-        reason: "not_up"
-    }));
 }
 
 #[test]

@@ -66,7 +66,7 @@ pub enum Event {
     CandidateUp,
     /// Neither media nor consent arrives from the candidate.
     CandidateLost(&'static str),
-    /// Lost, and heard again.
+    /// Lost, and heard again; a leg whose ICE was restarted does not come up a second time.
     CandidateBack,
     /// The candidate's leg is gone for good.
     CandidateClosed(&'static str),
