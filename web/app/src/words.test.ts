@@ -16,7 +16,7 @@ const LIVE: InterviewState = {
 const PHONE = { device: "phone", linkUntil: "Thursday at 17:00" };
 const lost = (since: number): InterviewState => ({ ...LIVE, leg: { is: "lost", since, cause: "disconnected" } });
 const aiLost: InterviewState = { ...LIVE, server: { session: "live", candidate: "up", ai: "lost" } };
-const away = "Your connection is away. Go on if you like: what you say is kept.";
+const away = "Your connection is away. What you say now is not heard; your earlier answers are kept.";
 
 describe("the words for what goes wrong", () => {
   const table: readonly (readonly [string, InterviewState, Partial<Since>, number, string])[] = [
@@ -24,10 +24,10 @@ describe("the words for what goes wrong", () => {
     ["candidate leg lost, under 2 s", lost(0), {}, UNSPOKEN_MS - 1, "Connected"],
     ["candidate leg lost", lost(0), {}, UNSPOKEN_MS, away],
     ["candidate leg lost for 10 s", lost(0), {}, OTHER_NETWORK_MS, `${away} If there is another network, try it.`],
-    ["back", LIVE, { back: 100 }, 100, "You are back. Nothing was lost."],
+    ["back", LIVE, { back: 100 }, 100, "You are back. If you were speaking, please say it again."],
     ["back, a while ago", LIVE, { back: 100 }, 100 + BACK_MS, "Connected"],
     ["AI leg lost, under 2 s", aiLost, { aiLost: 0 }, UNSPOKEN_MS - 1, "Connected"],
-    ["AI leg lost", aiLost, { aiLost: 0 }, UNSPOKEN_MS, "The interviewer is reconnecting. What you say is kept."],
+    ["AI leg lost", aiLost, { aiLost: 0 }, UNSPOKEN_MS, "The interviewer is reconnecting. Please wait for it; your earlier answers are kept."],
     ["AI refused for long", aiLost, { aiLost: 0 }, AI_LONG_MS, "The interviewer can't be reached yet. You can wait here, or come back by the same link until Thursday at 17:00."],
     ["AI refused, as the relay says at once", { ...aiLost, notices: [{ code: "ai_unreachable", text: "" }] }, { aiLost: 0 }, 0, "The interviewer can't be reached yet. You can wait here, or come back by the same link until Thursday at 17:00."],
     ["AI back after that", { ...LIVE, notices: [{ code: "ai_unreachable", text: "" }] }, {}, 0, "Connected"],

@@ -46,7 +46,7 @@ export function connectionWords(state: InterviewState, since: Since, now: number
     return { tone: "away", text: `Your ${around.device} has taken the microphone. ${tap} to go on.`, action: "microphone" };
   }
   if (state.leg.is === "lost" && now - state.leg.since >= UNSPOKEN_MS) {
-    const text = "Your connection is away. Go on if you like: what you say is kept.";
+    const text = "Your connection is away. What you say now is not heard; your earlier answers are kept.";
     return now - state.leg.since >= OTHER_NETWORK_MS
       ? { tone: "away", text: `${text} If there is another network, try it.`, action: "retry" }
       : { tone: "away", text };
@@ -58,12 +58,12 @@ export function connectionWords(state: InterviewState, since: Since, now: number
       const until = around.linkUntil === null ? "later" : `until ${around.linkUntil}`;
       return { tone: "away", text: `The interviewer can't be reached yet. You can wait here, or come back by the same link ${until}.` };
     }
-    if (now - since.aiLost >= UNSPOKEN_MS) return { tone: "away", text: "The interviewer is reconnecting. What you say is kept." };
+    if (now - since.aiLost >= UNSPOKEN_MS) return { tone: "away", text: "The interviewer is reconnecting. Please wait for it; your earlier answers are kept." };
   }
   if (since.linkLost !== null && now - since.linkLost >= CAPTIONS_AWAY_MS && state.link.is !== "up") {
     return { tone: "away", text: "The captions are away for a moment. The interview goes on.", action: "retry" };
   }
-  if (since.back !== null && now - since.back < BACK_MS) return { tone: "calm", text: "You are back. Nothing was lost." };
+  if (since.back !== null && now - since.back < BACK_MS) return { tone: "calm", text: "You are back. If you were speaking, please say it again." };
   switch (state.phase.is) {
     case "ending":
       return { tone: "calm", text: "The interviewer is saying goodbye." };
@@ -110,7 +110,7 @@ export function problemWords(error: Pick<ApiError, "status">): ProblemWords {
     case 410:
       return {
         title: "This invitation is over",
-        text: "Its time has passed, it was withdrawn, or the interview has already been held. Nothing that you said is lost.",
+        text: "Its time has passed, it was withdrawn, or the interview has already been held. Whatever you have said is kept.",
         next: "Ask the company that invited you for a new link: answering their e-mail is enough.",
         code: "invitation-over",
         again: false,
@@ -129,7 +129,7 @@ export function problemWords(error: Pick<ApiError, "status">): ProblemWords {
     case 403:
       return {
         title: "This page needs your invitation again",
-        text: "Your way in has timed out. Nothing that you said is lost.",
+        text: "Your way in has timed out. Whatever you have said is kept.",
         next: "Open the link in your invitation e-mail: it brings you back to where you were.",
         code: "access-over",
         again: false,

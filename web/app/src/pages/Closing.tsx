@@ -43,17 +43,17 @@ export function Closing({ visit, ended }: { visit: Visit; ended: InterviewEvents
 function leadFor(ended: InterviewEvents["ended"], who: string): string {
   switch (ended.reason) {
     case "interviewer":
-      return "The interviewer has closed the interview. Everything that you said is kept.";
+      return "The interviewer has closed the interview. What was said is kept.";
     case "candidate":
-      return "You have ended the interview. Everything that you said is kept.";
+      return "You have ended the interview. What was said is kept.";
     case "recruiter":
-      return `${who} has ended the interview. Everything that you said is kept.`;
+      return `${who} has ended the interview. What was said is kept.`;
     case "time":
-      return "That was the time we had. Everything that you said is kept.";
+      return "That was the time we had. What was said is kept.";
     case "failed":
-      return `Your answers so far are kept; ${who} has been told.`;
+      return `Your answers so far are kept, and ${who} can see that it broke off.`;
     case "unknown":
-      return "The interview is over. Everything that you said is kept.";
+      return "The interview is over. What was said is kept.";
     default:
       return never(ended.reason);
   }

@@ -174,7 +174,7 @@ function Elsewhere({ visit, interview }: { visit: Visit; interview: Interview })
         <h1 ref={heading} tabIndex={-1}>
           The interview went on in another tab.
         </h1>
-        <p className="lead">Or on another device. It can be in one place at a time, and nothing is lost by moving it.</p>
+        <p className="lead">Or on another device. It can be in one place at a time; what has been said so far is kept.</p>
         <div className="choices">
           <button type="button" className="button button-main" onClick={() => void rejoin(interview)}>
             Return here
