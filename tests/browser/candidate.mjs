@@ -1,11 +1,10 @@
-/**
- * A candidate in Debian's Chromium: a microphone fed from a file, and the way from the link to the closing page.
- *
- * What was decoded is read from the sound itself (an analyser on the remote track) and from getStats, through the page's own
- * RTCPeerConnections, which are only remembered here.
- */
+/** A candidate in Debian's Chromium: a microphone fed from a file, and the way from the link to the closing page. */
 
 import { chromium } from "playwright-core";
+import { within } from "./child.mjs";
+import { listen } from "./ear.mjs";
+
+const CLOSE_MS_MAX = 10_000;
 
 export async function launch(wav) {
   return chromium.launch({
@@ -20,7 +19,12 @@ export async function launch(wav) {
   });
 }
 
-export async function newCandidate(browser, { viewport = { width: 1440, height: 900 }, colorScheme = "light" } = {}) {
+/** A browser that does not close in time is killed with this process, by Playwright. */
+export async function close(browser) {
+  await within(browser.close(), CLOSE_MS_MAX, "Chromium closes").catch(() => undefined);
+}
+
+export async function newCandidate(browser, { viewport = { width: 1440, height: 900 }, colorScheme = "light", ears = true } = {}) {
   const context = await browser.newContext({ viewport, colorScheme, reducedMotion: "reduce", locale: "en-GB" });
   const page = await context.newPage();
   const faults = [];
@@ -28,55 +32,8 @@ export async function newCandidate(browser, { viewport = { width: 1440, height: 
   page.on("console", (message) => {
     if (/Content Security Policy|Refused to/.test(message.text())) faults.push(message.text());
   });
-  await page.addInitScript(listen);
+  if (ears) await page.addInitScript(listen);
   return { context, page, faults };
-}
-
-/** Runs in the page before its own scripts. */
-export function listen() {
-  const Real = window.RTCPeerConnection;
-  const heard = { peers: [], loudest: 0, loud: 0, looks: 0 };
-  window.vivavoceTest = heard;
-  window.RTCPeerConnection = class extends Real {
-    constructor(...args) {
-      super(...args);
-      heard.peers.push(this);
-      this.addEventListener("track", ({ track }) => {
-        const context = new AudioContext();
-        const analyser = context.createAnalyser();
-        context.createMediaStreamSource(new MediaStream([track])).connect(analyser);
-        const samples = new Float32Array(analyser.fftSize);
-        setInterval(() => {
-          analyser.getFloatTimeDomainData(samples);
-          const rms = Math.sqrt(samples.reduce((sum, s) => sum + s * s, 0) / samples.length);
-          heard.looks += 1;
-          heard.loudest = Math.max(heard.loudest, rms);
-          if (rms > 0.01) heard.loud += 1;
-        }, 50);
-      });
-    }
-  };
-}
-
-/** The sound that this page decoded, so far. */
-export async function decoded(page) {
-  return page.evaluate(async () => {
-    const { peers, loudest, loud, looks } = window.vivavoceTest;
-    let energy = 0;
-    let concealed = 0;
-    let samples = 0;
-    for (const peer of peers) {
-      // Firefox never answers for one that is closed.
-      const closed = new Promise((resolve) => setTimeout(resolve, 1_000, new Map()));
-      for (const entry of (await Promise.race([peer.getStats(), closed])).values()) {
-        if (entry.type !== "inbound-rtp" || entry.kind !== "audio") continue;
-        energy += entry.totalAudioEnergy ?? 0;
-        concealed += (entry.concealedSamples ?? 0) - (entry.silentConcealedSamples ?? 0);
-        samples += entry.totalSamplesReceived ?? 0;
-      }
-    }
-    return { peers: peers.length, loudest, loudSeconds: loud / 20, seconds: looks / 20, energy, concealed: samples === 0 ? 0 : concealed / samples };
-  });
 }
 
 export async function toCheck(page, url) {
@@ -95,7 +52,7 @@ export async function throughCheck(page) {
 }
 
 /** The meter has been empty for a second: the sentence for the check is over. */
-function quiet(page) {
+export function quiet(page) {
   return page.waitForFunction(
     () => {
       const loud = document.querySelector('.meter i[data-on="true"]') !== null;
@@ -107,11 +64,16 @@ function quiet(page) {
   );
 }
 
-/** Who this tab is, from what it remembers. */
-export async function visitOf(page) {
-  return page.evaluate(() => {
-    const key = Object.keys(sessionStorage).find((name) => name.startsWith("vivavoce.visit."));
-    const { visit } = JSON.parse(sessionStorage.getItem(key));
-    return { sessionId: visit.session.sessionId, accessToken: visit.accessToken };
+/** Who this tab is, from what it remembers; what of it is secret must not be in the demo's log. */
+export async function visitOf(page, demo) {
+  const { visit, resume, passwords } = await page.evaluate(() => {
+    const stored = (prefix) => JSON.parse(sessionStorage.getItem(Object.keys(sessionStorage).find((name) => name.startsWith(prefix))));
+    const descriptions = window.vivavoceTest.peers.flatMap((peer) => [peer.localDescription, peer.remoteDescription]);
+    const passwords = descriptions.flatMap((description) => [...(description?.sdp ?? "").matchAll(/^a=ice-pwd:(\S+)/gm)].map(([, password]) => password));
+    return { visit: stored("vivavoce.visit.").visit, resume: stored("vivavoce.resume.").resume, passwords };
   });
+  demo.secret("the candidate's token", visit.accessToken);
+  demo.secret("the resume token", resume);
+  passwords.forEach((password, at) => demo.secret(`password ${at} of SDP`, password));
+  return { sessionId: visit.session.sessionId, accessToken: visit.accessToken };
 }

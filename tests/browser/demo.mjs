@@ -1,67 +1,119 @@
 /**
- * A running `vivavoce demo` of the test's own: a free port, an empty folder, the simulator as interviewer.
+ * A running `vivavoce demo` of the test's own: a free port, an empty folder, the simulator as interviewer, SQLite or Postgres.
+ * Once its test has passed, all that it logged is searched for secrets and words.
  *
  * VIVAVOCE_BIN names the binary; default: the workspace's debug build.
  */
 
-import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdtemp, rm } from "node:fs/promises";
+import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
+import { end, start, within } from "./child.mjs";
+import { startDatabase } from "./database.mjs";
+import { LEVEL, mustKeepSecrets } from "./logs.mjs";
 
-const ROOT = fileURLToPath(new URL("../../", import.meta.url));
+const BINARY = process.env.VIVAVOCE_BIN ?? fileURLToPath(new URL("../../target/debug/vivavoce", import.meta.url));
 const READY_MS_MAX = 60_000;
-const STOP_MS_MAX = 10_000;
+/** The AI service's key where the simulator is a process of its own: recognisable wherever it turns up. */
+const KEY = "sk-test-5ecre7-0f-the-browser-tests";
 
-export async function startDemo(env = {}) {
+/**
+ * Runs `body` with a demo, and ends it. `database`: `sqlite` (in the demo's own folder) or `postgres`. `apart`: the simulator
+ * is a process of its own, dialled under a key as the real service is; a list names its command. `binary`: the server's.
+ */
+export async function withDemo(options, body) {
+  const demo = await startDemo(options);
+  try {
+    await body(demo);
+  } catch (error) {
+    console.error(demo.tail());
+    await demo.stop().catch(() => undefined);
+    throw error;
+  }
+  await demo.stop();
+  demo.mustKeepSecrets();
+}
+
+/** For tests that share one: `stop`, then `mustKeepSecrets`. */
+export async function startDemo({ database = "sqlite", apart = false, env = {}, binary = BINARY } = {}) {
   const data = await mkdtemp(join(tmpdir(), "vivavoce-browser-"));
-  const binary = process.env.VIVAVOCE_BIN ?? join(ROOT, "target/debug/vivavoce");
-  const child = spawn(binary, ["demo", "--port", "0", "--data", data, "--json"], { env: { ...process.env, ...env }, stdio: ["ignore", "pipe", "pipe"] });
-  let log = "";
-  child.stderr.on("data", (chunk) => {
-    log += chunk;
-  });
-  const said = await first([
-    once(createInterface({ input: child.stdout }), "line").then(([line]) => JSON.parse(line)),
-    once(child, "exit").then(([code]) => Promise.reject(new Error(`demo left with ${code}\n${log}`))),
-    late(READY_MS_MAX, () => `demo was not ready\n${log}`),
-  ]);
+  const running = [];
+  let kept;
+  const shut = async () => {
+    for (const child of running.reverse()) await end(child);
+    await kept?.stop();
+    await rm(data, { recursive: true, force: true });
+  };
+  try {
+    kept = await startDatabase(database);
+    const simulator = apart ? await startSimulator(running, apart === true ? [binary, "simulate"] : apart) : undefined;
+    const told = { LOG_FORMAT: "json", LOG_LEVEL: LEVEL, ...kept.env(data), ...simulator?.env, ...env };
+    const server = start(binary, ["demo", "--port", "0", "--data", data, "--json"], { env: { ...process.env, ...told } });
+    running.push(server.child);
+    const said = await firstLine(server);
+    return await demoOf({ said, server, simulator, kept, secret: await readFile(join(data, "jwt-secret"), "utf8"), shut });
+  } catch (error) {
+    await shut();
+    throw error;
+  }
+}
+
+async function demoOf({ said, server, simulator, kept, secret, shut }) {
+  const control = said.simulator_control_url ?? simulator.control;
+  const secrets = { "the secret of our JWTs": secret.trim(), "the invitation's token": said.invitation_token, ...(simulator === undefined ? {} : { "the AI service's key": KEY }) };
+  const words = [];
   const api = (path, token) => getJson(`${said.http}${path}`, token);
   return {
     ...said,
-    log: () => log,
+    log: server.log,
+    /** The end of the log, without its finest lines. */
+    tail: () => server.log().split("\n").filter((line) => !/"level":"(DEBUG|TRACE)"/.test(line)).slice(-40).join("\n"),
     /** The candidate's record, in the order of the conversation. */
     transcript: async (sessionId, token) => (await api(`/api/sessions/${sessionId}/transcript`, token)).entries,
     session: (sessionId, token) => api(`/api/sessions/${sessionId}`, token),
+    /** The same, as the database holds it. */
+    rows: (sessionId) => kept.rows(`SELECT item_id, speaker, text, source, sequence_number FROM transcript_entries WHERE session_id = '${sessionId}' ORDER BY sequence_number, content_index`),
+    sessionRows: () => kept.rows("SELECT id, status, end_reason FROM interview_sessions"),
     /** What the simulator says that it said and heard. */
-    calls: () => getJson(`${said.simulator_control_url}/calls`),
-    call: (id) => getJson(`${said.simulator_control_url}/calls/${id}`),
+    calls: () => getJson(`${control}/calls`),
+    call: (id) => getJson(`${control}/calls/${id}`),
     control: async (path, body) => {
-      const response = await fetch(`${said.simulator_control_url}/${path}`, { method: "POST", headers: { "content-type": "application/json" }, body: JSON.stringify(body) });
+      const response = await fetch(`${control}/${path}`, { method: "POST", headers: { "content-type": "application/json" }, body: JSON.stringify(body), signal: AbortSignal.timeout(10_000) });
       if (!response.ok) throw new Error(`${path}: ${response.status} ${await response.text()}`);
       return response.json();
     },
-    stop: async () => {
-      child.kill("SIGTERM");
-      await first([child.exitCode !== null ? Promise.resolve() : once(child, "exit"), late(STOP_MS_MAX, () => "demo did not stop")]).catch(() => child.kill("SIGKILL"));
-      await rm(data, { recursive: true, force: true });
+    /** More that must not be in the log. */
+    secret: (name, value) => {
+      secrets[name] = value;
     },
+    stop: async () => {
+      const { calls } = await getJson(`${control}/calls`).catch(() => ({ calls: [] }));
+      words.push(...calls.flatMap(({ items }) => (items ?? []).map((item) => item.words ?? "")));
+      await shut();
+    },
+    mustKeepSecrets: () => mustKeepSecrets(server.log(), secrets, words),
   };
 }
 
+async function startSimulator(running, [program, ...args]) {
+  const simulator = start(program, [...args, "--listen", "127.0.0.1:0", "--json"], { env: { ...process.env, LOG_LEVEL: "warn" } });
+  running.push(simulator.child);
+  const { base_url } = await firstLine(simulator);
+  return { control: base_url.replace(/v1$/, "control"), env: { OPENAI_BASE_URL: base_url, OPENAI_API_KEY: KEY, AI_SIMULATED: "yes" } };
+}
+
+async function firstLine({ child, log }) {
+  const line = once(createInterface({ input: child.stdout }), "line").then(([text]) => JSON.parse(text));
+  const gone = once(child, "exit").then(([code]) => Promise.reject(new Error(`it left with ${code}\n${log()}`)));
+  return within(Promise.race([line, gone]), READY_MS_MAX, () => `it is ready\n${log()}`);
+}
+
 async function getJson(url, token) {
-  const response = await fetch(url, { headers: { accept: "application/json", ...(token ? { authorization: `Bearer ${token}` } : {}) } });
+  const headers = { accept: "application/json", ...(token ? { authorization: `Bearer ${token}` } : {}) };
+  const response = await fetch(url, { headers, signal: AbortSignal.timeout(15_000) });
   if (!response.ok) throw new Error(`${url}: ${response.status} ${await response.text()}`);
   return response.json();
-}
-
-async function first(promises) {
-  return Promise.race(promises);
-}
-
-function late(ms, words) {
-  return new Promise((_, fail) => setTimeout(() => fail(new Error(words())), ms).unref());
 }

@@ -3,8 +3,9 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import { chromium } from "playwright-core";
-import { decoded, launch, newCandidate, throughCheck, toCheck } from "./candidate.mjs";
+import { close, launch, newCandidate, throughCheck, toCheck } from "./candidate.mjs";
 import { startDemo } from "./demo.mjs";
+import { decoded } from "./ear.mjs";
 import { quietVoice } from "./voice.mjs";
 
 let demo;
@@ -16,8 +17,9 @@ before(async () => {
 });
 
 after(async () => {
-  await browser?.close();
+  if (browser !== undefined) await close(browser);
   await demo?.stop();
+  demo?.mustKeepSecrets();
 });
 
 test("a reload finds the interview, and a second tab takes it over", { timeout: 240_000 }, async () => {

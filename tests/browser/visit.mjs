@@ -7,9 +7,9 @@ import assert from "node:assert/strict";
 import { mkdtempSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { until } from "./child.mjs";
 import { renderVoice } from "./voice.mjs";
 
-const POLL_MS = 200;
 /** Longer than any question of the simulator's with the silence that ends a turn, so that neither cuts the other off. */
 const SILENCE_S = 9;
 const ANSWERS = [
@@ -51,18 +51,6 @@ export async function blankPage(page, demo) {
   await page.goto(url);
 }
 
-/** Asks until the answer is met; what was seen then, or a failure that says what was there instead. */
-export async function until(ask, ms, words) {
-  const deadline = Date.now() + ms;
-  for (;;) {
-    // A busy machine may cut a question short: that is no answer, and asked again.
-    const { met, seen } = await ask().catch((error) => ({ met: false, seen: String(error.cause ?? error) }));
-    if (met) return seen;
-    if (Date.now() > deadline) throw new Error(`not within ${ms / 1000} s: ${words}; was ${JSON.stringify(seen)}`);
-    await new Promise((resolve) => setTimeout(resolve, POLL_MS));
-  }
-}
-
 export async function untilCompleted(demo, { sessionId, token }, ms) {
   return until(
     async () => {
@@ -74,28 +62,30 @@ export async function untilCompleted(demo, { sessionId, token }, ms) {
   );
 }
 
-/** The stored record is what was said and heard, in order, each once. Gives it back. */
-export async function mustBeTheRecord(demo, { sessionId, token }, turnsMin) {
+/**
+ * The stored record is what was said and heard, in order, each once, letter by letter: as the API gives it, and as it stands in
+ * the database. Gives it back, with the simulator's account.
+ */
+export async function mustBeTheRecord(demo, { sessionId, token }, turnsMin, endedBy = "interviewer") {
   const { calls } = await demo.calls();
   assert.equal(calls.length, 1, "one call to the AI side");
-  const voiced = calls[0].items.filter(({ role, words }) => (role === "user" || role === "assistant") && (words ?? "").trim() !== "");
-  // The store keeps no white space at the ends: a cut sentence may have some.
-  const wanted = voiced.map(({ id, words }) => ({ item_id: id, text: words.trim() }));
+  const [call] = calls;
+  const voiced = call.items.filter(({ role, words }) => (role === "user" || role === "assistant") && words !== "");
+  const wanted = voiced.map(({ id, role, words, truncated_ms }, at) => ({
+    item_id: id,
+    speaker: role === "user" ? "candidate" : "ai",
+    // A sentence that was cut off between two words ends in a blank, and the record keeps none at an end.
+    text: truncated_ms === null ? words : words.trimEnd(),
+    sequence_number: at + 1,
+  }));
   const stored = await demo.transcript(sessionId, token);
-  assert.deepEqual(stored.map(({ item_id, text }) => ({ item_id, text })), wanted, "the record holds each item once, in order, in its words");
+  const picked = (rows) => rows.map(({ item_id, speaker, text, sequence_number }) => ({ item_id, speaker, text, sequence_number }));
+  assert.deepEqual(picked(stored), wanted, "the record holds each item once, in order, in its words");
+  assert.deepEqual(picked(await demo.rows(sessionId)), wanted, "and so does the database");
   const turns = stored.filter(({ speaker }) => speaker === "candidate").length;
   assert.ok(turns >= turnsMin, `at least ${turnsMin} turns, were ${turns}`);
-  assert.deepEqual(stored.map(({ sequence_number: n, sequence = n }) => sequence), [...stored.keys()].map((n) => n + 1), "numbered from 1 without a gap");
-  return stored;
-}
-
-/**
- * Sound, not a connection state: `sound` as `decoded` gives it. Energy is summed by the browser's own sound thread (squared
- * level times seconds: a whole interview has about 3), so that it holds on a machine too busy for the page's timers.
- */
-export function mustHaveHeard(sound, energyMin = 1) {
-  const words = JSON.stringify(sound);
-  assert.ok(sound.loudest > 0.03, `the voice was heard: ${words}`);
-  assert.ok(sound.loudSeconds >= 0.25, `more than once: ${words}`);
-  assert.ok(sound.energy > energyMin, `with the energy of an interview: ${words}`);
+  const spoken = call.items.filter(({ origin }) => origin === "said").map(({ words }) => words);
+  assert.equal(new Set(spoken).size, spoken.length, "nothing is said twice: no second greeting");
+  assert.deepEqual(await demo.sessionRows(), [{ id: sessionId, status: "completed", end_reason: endedBy }]);
+  return { stored, call };
 }

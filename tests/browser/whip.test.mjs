@@ -7,9 +7,11 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { describe, test } from "node:test";
-import { decoded, launch, newCandidate } from "./candidate.mjs";
-import { startDemo } from "./demo.mjs";
-import { answersFile, blankPage, mustBeTheRecord, mustHaveHeard, post, until, untilCompleted, visit } from "./visit.mjs";
+import { close, launch, newCandidate } from "./candidate.mjs";
+import { until } from "./child.mjs";
+import { withDemo } from "./demo.mjs";
+import { decoded, mustHaveHeard } from "./ear.mjs";
+import { answersFile, blankPage, mustBeTheRecord, post, untilCompleted, visit } from "./visit.mjs";
 
 const INTERVIEW_MS_MAX = 180_000;
 
@@ -73,28 +75,23 @@ async function join({ endpoint, token, both }) {
   return window.whipDescriptions();
 }
 
-async function withWhip({ both, questions }, body) {
-  const demo = await startDemo();
-  let browser;
-  try {
+const withWhip = ({ both, questions }, body) =>
+  withDemo({}, async (demo) => {
     await demo.control("defaults", { questions, think_ms: 100 });
-    browser = await launch(answersFile());
-    const { page, faults } = await newCandidate(browser);
-    await blankPage(page, demo);
-    await page.evaluate(client());
-    const who = await visit(demo);
-    const said = await page.evaluate(join, { endpoint: `${demo.http}/whip/${who.sessionId}`, token: who.token, both });
-    await body({ demo, page, who, said });
-    assert.deepEqual(faults, []);
-    assert.deepEqual(await page.evaluate(() => window.whip.errors), []);
-  } catch (error) {
-    console.error(demo.log().split("\n").slice(-40).join("\n"));
-    throw error;
-  } finally {
-    await browser?.close();
-    await demo.stop();
-  }
-}
+    const browser = await launch(answersFile());
+    try {
+      const { page, faults } = await newCandidate(browser);
+      await blankPage(page, demo);
+      await page.evaluate(client());
+      const who = await visit(demo);
+      const said = await page.evaluate(join, { endpoint: `${demo.http}/whip/${who.sessionId}`, token: who.token, both });
+      await body({ demo, page, who, said });
+      assert.deepEqual(faults, []);
+      assert.deepEqual(await page.evaluate(() => window.whip.errors), []);
+    } finally {
+      await close(browser);
+    }
+  });
 
 const answers = (page, method) => page.evaluate((wanted) => window.whip.answers.filter((answer) => answer.method === wanted).map(({ status }) => status), method);
 
@@ -104,9 +101,8 @@ describe("a public WHIP client", { concurrency: true }, () => {
       assert.equal(said.offer, "sendrecv");
       assert.equal(said.answer, "sendrecv");
       await untilCompleted(demo, who, INTERVIEW_MS_MAX);
-      const sound = await decoded(page);
-      mustHaveHeard(sound);
-      await mustBeTheRecord(demo, who, 5);
+      const { call } = await mustBeTheRecord(demo, who, 5);
+      mustHaveHeard(await decoded(page), call);
       assert.deepEqual(await answers(page, "POST"), [201]);
       // Each trickled candidate was taken.
       const patched = await answers(page, "PATCH");
@@ -145,6 +141,6 @@ describe("a public WHIP client", { concurrency: true }, () => {
 
       await post(`${demo.http}/api/sessions/${who.sessionId}/complete`, who.token, {});
       await untilCompleted(demo, who, 15_000);
-      await mustBeTheRecord(demo, who, 2);
+      await mustBeTheRecord(demo, who, 2, "candidate");
     }));
 });

@@ -1,0 +1,77 @@
+/**
+ * What stands between a browser and the relay on real networks, on this machine: a NAT whose outer port can change, that can
+ * lose datagrams, and be cut. What it loses is drawn from a seed, so that a run can be repeated.
+ */
+
+import { createSocket } from "node:dgram";
+import { once } from "node:events";
+
+const CANDIDATES = /^a=candidate:.*\r\n/gm;
+
+async function open() {
+  const socket = createSocket("udp4");
+  socket.bind(0, "127.0.0.1");
+  await once(socket, "listening");
+  return socket;
+}
+
+/** Listens for the browser, and speaks to the relay from another socket, which `rebind` replaces. `loss`: 0 to 1, each way. */
+export async function nat(relay, { loss = 0, seed = 1 } = {}) {
+  const chance = dice(seed);
+  const counts = { passed: 0, lost: 0 };
+  const front = await open();
+  let browser;
+  let back;
+  let cut = false;
+  const passes = () => {
+    const lost = cut || chance() < loss;
+    counts[lost ? "lost" : "passed"] += 1;
+    return !lost;
+  };
+  const outside = async () => {
+    const socket = await open();
+    socket.on("message", (datagram) => browser && passes() && front.send(datagram, browser.port, browser.address));
+    return socket;
+  };
+  back = await outside();
+  front.on("message", (datagram, from) => {
+    browser = from;
+    if (passes()) back.send(datagram, relay.port, relay.address);
+  });
+  return {
+    counts,
+    outer: () => back.address().port,
+    rebind: async () => {
+      const old = back;
+      back = await outside();
+      old.close();
+    },
+    /** Nothing passes any more. */
+    cut: () => {
+      cut = true;
+    },
+    stop: () => [front, back].forEach((socket) => socket.close()),
+    /** The relay's answer with the NAT in the relay's place. */
+    answer: (sdp) => sdp.replace(CANDIDATES, "").replace(/^(a=ice-pwd:.*\r\n)/m, `$1a=candidate:1 1 udp 2130706431 127.0.0.1 ${front.address().port} typ host\r\n`),
+  };
+}
+
+/** An SDP without candidates: the relay knows the browser by the NAT's address alone. */
+export const withoutCandidates = (sdp) => sdp.replace(CANDIDATES, "");
+
+/** Where the relay's answer says that it listens. */
+export function relayOf(sdp) {
+  const [, address, port] = /^a=candidate:\S+ 1 udp \d+ (127\.\S+) (\d+) /m.exec(sdp);
+  return { address, port: Number(port) };
+}
+
+/** mulberry32 */
+function dice(seed) {
+  let state = seed;
+  return () => {
+    state = (state + 0x6d2b79f5) | 0;
+    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
+    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
+  };
+}
