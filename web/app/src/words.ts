@@ -111,7 +111,7 @@ export function problemWords(error: Pick<ApiError, "status">): ProblemWords {
       return {
         title: "This invitation is over",
         text: "Its time has passed, it was withdrawn, or the interview has already been held. Whatever you have said is kept.",
-        next: "Ask the company that invited you for a new link: answering their e-mail is enough.",
+        next: "Ask the company that invited you for a new link: answering their email is enough.",
         code: "invitation-over",
         again: false,
       };
@@ -121,7 +121,7 @@ export function problemWords(error: Pick<ApiError, "status">): ProblemWords {
       return {
         title: "We don't know this link",
         text: "It may have been cut off on its way, as happens when an address is copied in part.",
-        next: "Open the link in your invitation e-mail once more, by pressing it there.",
+        next: "Open the link in your invitation email once more, by pressing it there.",
         code: "link-unknown",
         again: false,
       };
@@ -130,7 +130,7 @@ export function problemWords(error: Pick<ApiError, "status">): ProblemWords {
       return {
         title: "This page needs your invitation again",
         text: "Your way in has timed out. Whatever you have said is kept.",
-        next: "Open the link in your invitation e-mail: it brings you back to where you were.",
+        next: "Open the link in your invitation email: it brings you back to where you were.",
         code: "access-over",
         again: false,
       };
@@ -154,7 +154,7 @@ export function problemWords(error: Pick<ApiError, "status">): ProblemWords {
       return {
         title: "Something is wrong on our side",
         text: "That was not you, and nothing is lost.",
-        next: "Try again in a minute. If it stays so, answer the e-mail that invited you and name the code below.",
+        next: "Try again in a minute. If it stays so, answer the email that invited you and name the code below.",
         code: `server-${error.status}`,
         again: true,
       };

@@ -22,8 +22,8 @@ export function Closing({ visit, ended }: { visit: Visit; ended: InterviewEvents
         <p className="lead">{leadFor(ended, who)}</p>
         {!failed && (
           <p>
-            A person at {who} reads what was said and decides. You hear from them by e-mail; when is theirs to say, and you may ask by
-            answering the e-mail that invited you.
+            A person at {who} reads what was said and decides. You hear from them by email; when is theirs to say, and you may ask by
+            answering the email that invited you.
           </p>
         )}
         <p>The microphone is off. You can close this page.</p>
@@ -33,7 +33,7 @@ export function Closing({ visit, ended }: { visit: Visit; ended: InterviewEvents
         <h2>Did something go wrong?</h2>
         <p>
           {failed ? "Ask for another time" : "If the sound failed, if you were cut off, or if the record above has it wrong, say so"} by answering
-          the e-mail that invited you. Name this code, so that the right interview is found: <strong>{sessionId.slice(-8)}</strong>
+          the email that invited you. Name this code, so that the right interview is found: <strong>{sessionId.slice(-8)}</strong>
         </p>
       </section>
     </Frame>

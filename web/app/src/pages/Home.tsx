@@ -13,7 +13,7 @@ export function Home() {
           and decides.
         </p>
         <h2 className="section">You were invited</h2>
-        <p>Open the link in your invitation e-mail. It brings you straight to your interview; there is nothing to install.</p>
+        <p>Open the link in your invitation email. It brings you straight to your interview; there is nothing to install.</p>
         <h2>You invite</h2>
         <p>
           Invitations are made through the programming interface for now: <a href="/docs">how to use it</a>.
@@ -29,7 +29,7 @@ export function NotFound() {
     <Frame where="No such page">
       <div className="stack">
         <h1>There is no page here</h1>
-        <p className="lead">If you were invited to an interview, open the link in your invitation e-mail once more.</p>
+        <p className="lead">If you were invited to an interview, open the link in your invitation email once more.</p>
         <p>
           <a href="/">What this is</a>
         </p>

@@ -49,7 +49,7 @@ export function Invitation({ visit, onBegin, onDecline }: { visit: Visit; onBegi
           <dt>Another way</dt>
           <dd>
             You can type instead of speaking at any time. If you would rather talk with a person, or need more time, answer the
-            e-mail that invited you.
+            email that invited you.
           </dd>
         </div>
       </dl>
@@ -90,9 +90,9 @@ export function Declined({ visit, onBegin }: { visit: Visit; onBegin: () => void
           Another time, then
         </h1>
         <p className="lead">
-          Nothing has been recorded. {until === null ? "The link in your e-mail stays good for now." : `The link in your e-mail stays good until ${until}.`}
+          Nothing has been recorded. {until === null ? "The link in your email stays good for now." : `The link in your email stays good until ${until}.`}
         </p>
-        <p>If you would rather talk with a person, or need other arrangements, answer the e-mail that invited you.</p>
+        <p>If you would rather talk with a person, or need other arrangements, answer the email that invited you.</p>
         <div className="choices">
           <button type="button" className="button" onClick={onBegin}>
             Begin after all

@@ -11,7 +11,7 @@ import { Voice } from "../parts/Voice.js";
 import { deviceOf } from "../remedies.js";
 import type { Visit } from "../tab.js";
 import { asideFor, MEMORY_START, memoryStep } from "../talk.js";
-import { connectionWords, dayAndTime, timeLeftWords } from "../words.js";
+import { connectionWords, dayAndTime, timeLeftWords, UNSPOKEN_MS } from "../words.js";
 import { Frame } from "../parts/Frame.js";
 import { Refused } from "./Problem.js";
 
@@ -50,6 +50,7 @@ function Table({ visit, interview, state }: { visit: Visit; interview: Interview
   const until = dayAndTime(visit.expiresAt);
   const words = connectionWords(state, memory, now.steady, { device: deviceOf(navigator.userAgent, navigator.maxTouchPoints), linkUntil: until });
   const left = state.phase.is === "live" || state.phase.is === "ending" ? timeLeftWords(state.server?.endsAt, now.epoch) : null;
+  const unheard = state.leg.is === "lost" && now.steady - state.leg.since >= UNSPOKEN_MS;
   const timeUp = state.phase.is === "ending" && state.notices.some((notice) => notice.code === "time_up");
 
   return (
@@ -58,16 +59,21 @@ function Table({ visit, interview, state }: { visit: Visit; interview: Interview
         <SimulatorBanner notices={state.notices} />
         <div className="talk-head">
           <h1 ref={heading} tabIndex={-1}>
-            {position.title} <span>at {company.name}</span>
+            {position.title}
           </h1>
+          <p className="with">{company.name === "" ? "" : `at ${company.name}`}</p>
           <p className="left">{left}</p>
         </div>
       </header>
-      <Presence doing={presenceOf(state)} known={memory.aiSeen} voice={voice} aside={asideFor(memory, now.steady)} />
+      <Presence
+        doing={unheard ? "away" : presenceOf(state)}
+        known={memory.aiSeen}
+        voice={voice}
+        aside={unheard ? null : asideFor(memory, now.steady)}
+      />
       <Said captions={state.captions} pending={state.pendingWords} language={position.language} />
       <footer className="talk-foot">
         <div className="state" data-tone={words.tone}>
-          <span className="shape" aria-hidden="true" />
           <p role="status">{timeUp ? "That was the time we had. The interviewer is saying goodbye." : words.text}</p>
           {words.action === "microphone" && (
             <button type="button" className="button" onClick={() => void again(interview)}>
