@@ -24,10 +24,12 @@ demo: build ## Runs an interview on this machine and prints the link to open (AR
 test: ## Checks and tests everything; ends with `N passed, M failed`
 	@scripts/test.sh
 
-bench: web ## Measures the release build beside a bare UDP relay; writes docs/benchmarks.md (ARGS="--sessions 50 …")
-	cargo build --locked --release -p vivavoce -p vivavoce-bench
+bench: web ## Measures the release build beside a bare UDP relay, and joins by Chromium; writes docs/benchmarks.md (ARGS="--sessions 50 …")
+	cargo build --locked --release -p vivavoce -p vivavoce-bench -p vivavoce-simulator
 	target/release/vivavoce-bench compare --server target/release/vivavoce \
 		--json target/bench.json --markdown docs/benchmarks.md $(ARGS)
+	node tests/browser/joins.mjs --server target/release/vivavoce --simulator target/release/vivavoce-simulator \
+		--json target/joins.json --markdown docs/benchmarks.md
 
 lint: setup ## Formatting, clippy, eslint, types, licences and duplicates of dependencies
 	@scripts/lint.sh
