@@ -17,7 +17,7 @@ const LOSS = 0.05;
 const QUESTIONS = 5;
 const INTERVIEW_MS_MAX = 120_000;
 /** What was spoken while the way was away, and what was lost, is not heard, or heard faster than it was spoken. */
-const HEARD_MIN = 0.6;
+const HEARD_MIN = 0.5;
 
 /** Stands in the page's socket: the browser and the relay know each other by a NAT's address alone, a new one for each answer. */
 async function behindNats(page) {

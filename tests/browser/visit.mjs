@@ -11,7 +11,7 @@ import { until } from "./child.mjs";
 import { renderVoice } from "./voice.mjs";
 
 /** Longer than any question of the simulator's with the silence that ends a turn, so that neither cuts the other off. */
-const SILENCE_S = 9;
+const SILENCE_S = 8;
 const ANSWERS = [
   "I look after payments.",
   "We replaced the old module.",
