@@ -5,6 +5,7 @@
 //! thread has not taken) theirs is dropped and counted.
 
 use crate::call::Error;
+use crate::shard::Commands;
 use crate::websocket::{self, Frame, Speech};
 use crate::{CallStats, Counters, PcmIn, PcmOut};
 use std::sync::Arc;
@@ -69,7 +70,7 @@ pub(crate) enum Action {
 /// What all clones of a handle share.
 pub(crate) struct Inner {
     id: u64,
-    commands: mpsc::Sender<Command>,
+    commands: Commands,
     counters: Arc<Counters>,
 }
 
@@ -96,7 +97,7 @@ pub struct Call {
 }
 
 impl Call {
-    pub(crate) fn new(id: u64, commands: mpsc::Sender<Command>, counters: Arc<Counters>) -> Self {
+    pub(crate) fn new(id: u64, commands: Commands, counters: Arc<Counters>) -> Self {
         Self {
             inner: Arc::new(Inner { id, commands, counters }),
         }

@@ -2,21 +2,24 @@
 //!
 //! The thread's loop is `shard/driver.rs`.
 
+mod commands;
 mod driver;
+mod entry;
+mod poller;
 mod seed;
 mod socket;
 
 use crate::handle::Command;
 use crate::leg::remedies::Remedies;
 use crate::{Call, CallConfig, Counters, Event, udp};
+pub(crate) use commands::Commands;
 use driver::Driver;
+use poller::Poller;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use tokio::sync::mpsc;
 
-/// Commands that may wait for the thread.
-const COMMANDS: usize = 4096;
 /// Events that may wait for a call's owner, and one more that says that it is over.
 const EVENTS: usize = 1024;
 /// Kernel buffer of the public port, each way, in bytes: some 4 s of 500 sessions.
@@ -37,7 +40,7 @@ pub struct ShardConfig {
 /// Why a shard could not do it.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// The socket, the thread or its runtime could not be made.
+    /// The socket, its poller or the thread could not be made.
     #[error("the shard could not start: {0}")]
     Start(#[from] std::io::Error),
     /// The certificate or the crypto provider failed.
@@ -53,7 +56,7 @@ pub enum Error {
 pub struct Shard {
     local: SocketAddr,
     counters: Arc<Counters>,
-    commands: mpsc::Sender<Command>,
+    commands: Commands,
     ids: Arc<AtomicU64>,
 }
 
@@ -68,14 +71,13 @@ impl Shard {
         let socket = udp::bind(config.bind, PUBLIC_BUFFER)?;
         let local = socket.local_addr()?;
         let counters = Arc::new(Counters::default());
-        let (commands, asked) = mpsc::channel(COMMANDS);
+        let (commands, asked) = commands::channel()?;
+        let poller = Poller::new(commands.waker())?;
         let seed = seed::Seed::new(config, local, counters.clone(), remedies)?;
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         std::thread::Builder::new()
             .name(format!("shard-{}", local.port()))
             .spawn(move || {
-                let tasks = tokio::task::LocalSet::new();
-                if let Err(error) = runtime.block_on(tasks.run_until(Driver::run(seed, socket, asked))) {
+                if let Err(error) = Driver::new(seed, poller).run(socket, asked) {
                     tracing::error!(%error, "the shard's socket failed");
                 }
             })?;
@@ -125,11 +127,7 @@ impl Shard {
 
     /// Ends the thread and every call on it.
     pub fn stop(&self) {
-        let commands = self.commands.clone();
-        if let Err(mpsc::error::TrySendError::Full(command)) = commands.try_send(Command::Stop) {
-            // Rare enough for a thread of its own: the queue is full, and this must arrive.
-            std::thread::spawn(move || commands.blocking_send(command));
-        }
+        self.commands.insist(Command::Stop);
     }
 }
 

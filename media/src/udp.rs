@@ -1,19 +1,18 @@
 //! UDP in batches: what `recvmmsg` and `sendmmsg` give, without an allocation once warm.
 //!
-//! Is: sockets (IPv4 or IPv6) on tokio's reactor, and buffers that many sockets of one thread share, since an AI leg has a
-//! socket of its own and a batch a leg would be 100 KB a session. Isn't: anything that knows what a datagram is.
+//! Is: non-blocking sockets (IPv4 or IPv6), and buffers that many sockets of one thread share, since an AI leg has a socket of
+//! its own and a batch a leg would be 100 KB a session. Isn't: anything that knows what a datagram is, or that waits: that is
+//! the driver's poller.
 //! **Policy:** what the kernel does not take at once waits in a bounded queue; when that is full the oldest goes (its sound is
-//! the least wanted) and is counted. A full socket is awaited, never spun on. A datagram that can never be sent (no route, too
-//! long) is dropped and counted alone; the rest goes on.
+//! the least wanted) and is counted. A datagram that can never be sent (no route, too long) is dropped and counted alone; the
+//! rest goes on.
 
 use std::{
     array,
     collections::VecDeque,
-    future::poll_fn,
     io::{self, IoSlice, IoSliceMut},
     net::{SocketAddr, SocketAddrV4, SocketAddrV6, UdpSocket},
-    os::fd::{AsRawFd, RawFd},
-    task::{Context, Poll, ready},
+    os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd},
 };
 
 use nix::{
@@ -21,7 +20,6 @@ use nix::{
     sys::socket::{MsgFlags, MultiHeaders, SockaddrIn, SockaddrIn6, SockaddrLike, recvmmsg, sendmmsg, sendto},
 };
 use socket2::{Domain, Protocol, Socket as Raw, Type};
-use tokio::io::Interest;
 
 /// Datagrams read or written by one system call.
 pub const BATCH: usize = 32;
@@ -44,21 +42,24 @@ pub fn bind(address: SocketAddr, buffer: usize) -> io::Result<UdpSocket> {
     Ok(socket.into())
 }
 
-/// A socket on the reactor of the runtime that it was made in.
+/// A socket that never waits.
 #[derive(Debug)]
 pub struct Socket {
-    io: tokio::net::UdpSocket,
+    io: UdpSocket,
     local: SocketAddr,
 }
 
+impl AsFd for Socket {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.io.as_fd()
+    }
+}
+
 impl Socket {
-    /// Puts a non-blocking socket (see [`bind`]) on the current runtime's reactor.
-    pub fn new(socket: UdpSocket) -> io::Result<Self> {
-        let local = socket.local_addr()?;
-        Ok(Self {
-            io: tokio::net::UdpSocket::from_std(socket)?,
-            local,
-        })
+    /// Takes a non-blocking socket (see [`bind`]).
+    pub fn new(io: UdpSocket) -> io::Result<Self> {
+        let local = io.local_addr()?;
+        Ok(Self { io, local })
     }
 
     /// Where it is bound.
@@ -66,72 +67,30 @@ impl Socket {
         self.local
     }
 
-    /// Waits for datagrams and reads up to [`BATCH`] of them into `inbox`, from which they are then taken. Cancel safe. A read
-    /// that fails for a reason of one datagram (an ICMP error) counts as a read of none.
-    pub async fn receive(&self, inbox: &mut Inbox) -> io::Result<()> {
-        poll_fn(|cx| self.poll_receive(cx, inbox)).await
-    }
-
-    /// As [`Socket::receive`], for a driver that polls many sockets. The last task to ask is the one that is woken.
-    pub fn poll_receive(&self, cx: &mut Context<'_>, inbox: &mut Inbox) -> Poll<io::Result<()>> {
-        inbox.count = 0;
-        loop {
-            ready!(self.io.poll_recv_ready(cx))?;
-            let read = self.io.try_io(Interest::READABLE, || {
-                let count = inbox.read(self.io.as_raw_fd(), self.local)?;
-                // Fewer than a batch: the socket was empty at that moment. Saying so spares the read that would only find that
-                // out; what comes later raises readiness anew.
-                if count < BATCH {
-                    Err(io::ErrorKind::WouldBlock.into())
-                } else {
-                    Ok(())
-                }
-            });
-            match read {
-                Ok(()) => return Poll::Ready(Ok(())),
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                    if inbox.count > 0 {
-                        return Poll::Ready(Ok(()));
-                    }
-                }
-                Err(error) => match errno(&error) {
-                    Errno::EINTR | Errno::ECONNREFUSED | Errno::EHOSTUNREACH | Errno::ENETUNREACH => {
-                        inbox.failed += 1;
-                        return Poll::Ready(Ok(()));
-                    }
-                    _ => return Poll::Ready(Err(error)),
-                },
+    /// Reads up to [`BATCH`] of the datagrams that are there into `inbox`, from which they are then taken, and says how many
+    /// it read: fewer than a batch, and the socket was empty at that moment. A read that fails for a reason of one datagram
+    /// (an ICMP error) counts as a read of none.
+    pub fn receive(&self, inbox: &mut Inbox) -> io::Result<usize> {
+        match inbox.read(self.io.as_raw_fd(), self.local) {
+            Ok(count) => Ok(count),
+            Err(Errno::EAGAIN) => Ok(0),
+            Err(Errno::EINTR | Errno::ECONNREFUSED | Errno::EHOSTUNREACH | Errno::ENETUNREACH) => {
+                inbox.failed += 1;
+                Ok(0)
             }
+            Err(error) => Err(error.into()),
         }
     }
 
-    /// Reads what is there without waiting; false if there is nothing.
-    pub fn try_receive(&self, inbox: &mut Inbox) -> bool {
-        matches!(inbox.read(self.io.as_raw_fd(), self.local), Ok(1..))
-    }
-
-    /// Sends what waits in `outbox`, in order, as far as the kernel takes it at once. False if some is left: then await
-    /// [`Socket::drain`] beside whatever else there is to do.
+    /// Sends what waits in `outbox`, in order, as far as the kernel takes it at once. False if some is left: then try again
+    /// when the socket is writable.
     pub fn flush<B: AsRef<[u8]>>(&self, outbox: &mut Outbox<B>) -> bool {
-        outbox.write(&self.io, self.local)
+        outbox.write(self.io.as_raw_fd(), self.local)
     }
 
     /// Sends one datagram past any queue; false if the kernel did not take it.
     pub fn send(&self, to: SocketAddr, datagram: &[u8]) -> bool {
         write_one(self.io.as_raw_fd(), to, datagram).is_ok()
-    }
-
-    /// Waits until the kernel takes more.
-    pub async fn writable(&self) -> io::Result<()> {
-        self.io.writable().await
-    }
-
-    /// Sends all that waits in `outbox`, waiting for the kernel where it must. Cancel safe: what was not sent still waits.
-    pub async fn drain<B: AsRef<[u8]>>(&self, outbox: &mut Outbox<B>) -> io::Result<()> {
-        while !self.flush(outbox) {
-            self.io.writable().await?;
-        }
-        Ok(())
     }
 }
 
@@ -289,28 +248,16 @@ impl<B: AsRef<[u8]>> Outbox<B> {
     }
 
     /// True if nothing is left.
-    fn write(&mut self, socket: &tokio::net::UdpSocket, local: SocketAddr) -> bool {
+    fn write(&mut self, fd: RawFd, local: SocketAddr) -> bool {
         while !self.waiting.is_empty() {
-            // Under `try_io` a refusal of the kernel clears the readiness that was known before, so that `writable` truly waits
-            // and none that comes between is missed. Where none is known yet (a fresh socket), the kernel is asked all the same.
-            let mut asked = false;
-            let mut result = socket.try_io(Interest::WRITABLE, || {
-                asked = true;
-                Ok(self.write_some(socket.as_raw_fd(), local)?)
-            });
-            if !asked {
-                result = self.write_some(socket.as_raw_fd(), local).map_err(Into::into);
-            }
-            match result {
+            match self.write_some(fd, local) {
                 Ok(count) => drop(self.waiting.drain(..count.clamp(1, self.waiting.len()))),
-                Err(error) => match errno(&error) {
-                    Errno::EAGAIN => return false,
-                    Errno::EINTR => {}
-                    _ => {
-                        self.waiting.pop_front();
-                        self.unsendable += 1;
-                    }
-                },
+                Err(Errno::EAGAIN) => return false,
+                Err(Errno::EINTR) => {}
+                Err(_) => {
+                    self.waiting.pop_front();
+                    self.unsendable += 1;
+                }
             }
         }
         true
@@ -377,13 +324,6 @@ fn v6(to: SocketAddr) -> Option<SockaddrIn6> {
         SocketAddr::V4(_) => None,
         SocketAddr::V6(to) => Some(to.into()),
     }
-}
-
-fn errno(error: &io::Error) -> Errno {
-    if error.kind() == io::ErrorKind::WouldBlock {
-        return Errno::EAGAIN; // tokio's own refusals carry no number
-    }
-    error.raw_os_error().map_or(Errno::EIO, Errno::from_raw)
 }
 
 #[cfg(test)]

@@ -1,30 +1,28 @@
 //! The driver: the one place in this crate that reads a clock or a socket on the packets' way.
 //!
-//! One thread, one current-thread runtime. The main task owns the public port, the commands and the timers; each AI leg
-//! has a small task that awaits its socket and runs in the same thread, so that no packet wakes another. All share one
-//! [`Driver`] in a `RefCell` that is never borrowed across an await. What goes out of the public port waits until all
-//! that this wake-up brought has been seen, and goes in one system call.
+//! One thread and its own loop, without a runtime: it sleeps on the public port, the AI legs' sockets, the commands and the
+//! soonest timer at once ([`Poller`]), takes in all that a wake-up brought, and only then sends what goes out of the public
+//! port, in one system call. No packet wakes another thread.
 
+use super::entry::Entry;
+use super::poller::{Poller, Token};
 use super::seed::Seed;
 use crate::call::{self, Core, Output, Side};
 use crate::demux::{Demux, LegKey};
 use crate::handle::{Action, CallConfig, Command, Inner};
-use crate::udp::{self, Inbox, Outbox, Socket};
-use crate::{CloseCause, Event, LegEvent};
+use crate::udp::{self, BATCH, Inbox, Outbox, Socket};
+use crate::{CloseCause, Event};
 use bytes::BytesMut;
 use rustc_hash::FxHashMap;
-use std::cell::RefCell;
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
-use std::future::poll_fn;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::rc::Rc;
-use std::sync::{Arc, Weak};
-use std::task::{Poll, ready};
+use std::sync::Weak;
 use std::time::{Duration, Instant};
-use tokio::sync::{Notify, mpsc};
-use tokio::time::sleep_until;
+use tokio::sync::mpsc;
+use tokio::sync::mpsc::error::TryRecvError;
 
 /// Kernel buffer of an AI leg's socket, each way, in bytes: some 20 s of speech.
 const AI_BUFFER: usize = 128 << 10;
@@ -32,24 +30,14 @@ const AI_BUFFER: usize = 128 << 10;
 const LEAST_WAIT: Duration = Duration::from_micros(500);
 /// Between two looks for calls that nobody holds.
 const SWEEP_EVERY: Duration = Duration::from_secs(1);
+/// Batches read of one socket, and commands obeyed, before the others have their turn.
+const TURN: usize = 8;
+/// The public port; AI legs' sockets count on from it.
+const PUBLIC: Token = 0;
 
 #[expect(clippy::disallowed_methods, reason = "driver")]
 pub(super) fn now() -> Instant {
     Instant::now()
-}
-
-/// A call on this shard.
-struct Entry {
-    core: Core,
-    name: Arc<str>,
-    events: mpsc::Sender<Event>,
-    handle: Weak<Inner>,
-    /// AI legs' sockets, by generation: two while one replaces the other.
-    sockets: Vec<(u32, Rc<Socket>, tokio::task::AbortHandle)>,
-    /// The soonest time in the heap for this call.
-    scheduled: Option<Instant>,
-    is_overrun: bool,
-    is_over: bool,
 }
 
 /// All that the thread has.
@@ -59,77 +47,79 @@ pub(super) struct Driver {
     demux: Demux,
     timers: BinaryHeap<Reverse<(Instant, u64)>>,
     outbox: Outbox<BytesMut>,
-    /// For AI legs' sockets; taken out while it is read from.
-    inbox: Option<Inbox>,
-    flush: Rc<Notify>,
+    poller: Poller,
+    /// Whose a socket is: call, generation.
+    ai_sockets: FxHashMap<Token, (u64, u32, Rc<Socket>)>,
+    last_token: Token,
+    /// Whether the last turn left commands that no wake-up will tell of again.
+    is_behind: bool,
 }
 
-type Shared = Rc<RefCell<Driver>>;
-
 impl Driver {
-    /// Runs until all handles are gone, or it is told to stop.
-    pub(super) async fn run(
-        seed: Seed,
-        socket: std::net::UdpSocket,
-        mut commands: mpsc::Receiver<Command>,
-    ) -> io::Result<()> {
-        let public = Socket::new(socket)?;
-        let flush = Rc::new(Notify::new());
-        let driver: Shared = Rc::new(RefCell::new(Self {
+    pub(super) fn new(seed: Seed, poller: Poller) -> Self {
+        Self {
             seed,
             calls: FxHashMap::default(),
             demux: Demux::default(),
             timers: BinaryHeap::new(),
             outbox: Outbox::new(),
-            inbox: Some(Inbox::new()),
-            flush: flush.clone(),
-        }));
-        let counters = driver.borrow().seed.setup.counters.clone();
+            poller,
+            ai_sockets: FxHashMap::default(),
+            last_token: PUBLIC,
+            is_behind: false,
+        }
+    }
+
+    /// Runs until all handles are gone, or it is told to stop.
+    pub(super) fn run(mut self, socket: std::net::UdpSocket, mut commands: mpsc::Receiver<Command>) -> io::Result<()> {
+        let public = Socket::new(socket)?;
+        self.poller.add(&public, PUBLIC)?;
+        let counters = self.seed.setup.counters.clone();
         let mut inbox = Inbox::new();
         let mut sweep = now() + SWEEP_EVERY;
         let (mut cut, mut unsent) = (0, 0);
-        let timer = sleep_until(sweep.into());
-        tokio::pin!(timer);
+        let mut is_full = false;
         loop {
-            let due = driver.borrow().next_due().map_or(sweep, |due| due.min(sweep));
-            if timer.deadline().into_std() != due {
-                timer.as_mut().reset(due.into());
-            }
-            let is_waiting = !driver.borrow().outbox.is_empty();
-            tokio::select! {
-                biased;
-                command = commands.recv() => match command {
-                    None | Some(Command::Stop) => break,
-                    Some(command) => Self::command(&driver, command),
-                },
-                received = public.receive(&mut inbox) => {
-                    received?;
-                    driver.borrow_mut().public_datagrams(&mut inbox);
-                }
-                () = flush.notified() => {}
-                () = writable(&public), if is_waiting => {}
-                () = &mut timer => {}
-            }
+            let due = self.next_due().map_or(sweep, |due| due.min(sweep));
+            let limit = if self.is_behind {
+                Duration::ZERO
+            } else {
+                due.saturating_duration_since(now())
+            };
+            let ready = self.poller.wait(limit)?;
             counters.wakes.bump();
-            let mut driver = driver.borrow_mut();
-            let now = now();
-            driver.run_timers(now);
-            if sweep <= now {
-                sweep = now + SWEEP_EVERY;
-                driver.sweep(now);
+            for index in 0..ready.sockets {
+                match self.poller.token(index) {
+                    Some(PUBLIC) => self.read_public(&public, &mut inbox)?,
+                    Some(token) => self.read_ai(token, &mut inbox),
+                    None => {}
+                }
             }
-            public.flush(&mut driver.outbox);
-            let (more_cut, more_unsent) = (inbox.cut(), driver.outbox.overflowed() + driver.outbox.unsendable());
+            let is_sweep = sweep <= now();
+            // The last handle gone says nothing: it is looked for.
+            if (ready.woken || self.is_behind || is_sweep) && !self.obey(&mut commands) {
+                break;
+            }
+            let now = now();
+            self.run_timers(now);
+            if is_sweep {
+                sweep = now + SWEEP_EVERY;
+                self.sweep(now);
+            }
+            if is_full == public.flush(&mut self.outbox) {
+                is_full = !is_full;
+                self.poller.watch_writable(&public, PUBLIC, is_full)?;
+            }
+            let (more_cut, more_unsent) = (inbox.cut(), self.outbox.overflowed() + self.outbox.unsendable());
             counters.dropped_unknown.add(more_cut - cut);
             counters.dropped_send.add(more_unsent - unsent);
             (cut, unsent) = (more_cut, more_unsent);
         }
-        let mut driver = driver.borrow_mut();
-        let ids: Vec<u64> = driver.calls.keys().copied().collect();
+        let ids: Vec<u64> = self.calls.keys().copied().collect();
         for id in ids {
-            driver.close(now(), id, CloseCause::Local);
+            self.close(now(), id, CloseCause::Local);
         }
-        public.flush(&mut driver.outbox);
+        public.flush(&mut self.outbox);
         Ok(())
     }
 
@@ -167,48 +157,76 @@ impl Driver {
         }
     }
 
-    fn public_datagrams(&mut self, inbox: &mut Inbox) {
-        let now = now();
-        for (from, bytes) in inbox.datagrams() {
-            let Some(key) = self.demux.find(from, bytes) else {
-                self.seed.setup.counters.dropped_stranger.bump();
-                continue;
-            };
-            let Some(entry) = self.calls.get_mut(&key.call) else {
-                continue;
-            };
-            entry.core.datagram(now, Side::Candidate, key.generation, from, bytes);
-            self.after(now, key.call, now);
-        }
-    }
-
-    fn ai_datagrams(&mut self, id: u64, generation: u32, inbox: &mut Inbox) {
-        let now = now();
-        for (from, bytes) in inbox.datagrams() {
-            let Some(entry) = self.calls.get_mut(&id) else { return };
-            entry.core.datagram(now, Side::Ai, generation, from, bytes);
-            self.after(now, id, now);
-        }
-    }
-
-    fn command(driver: &Shared, command: Command) {
-        let now = now();
-        match command {
-            Command::Open {
-                config,
-                call,
-                id,
-                events,
-            } => driver.borrow_mut().open(now, &config, call, id, events),
-            Command::Call {
-                id,
-                action: Action::AiOffer(reply),
-            } => {
-                let _ = reply.send(Self::ai_offer(driver, now, id));
+    fn read_public(&mut self, public: &Socket, inbox: &mut Inbox) -> io::Result<()> {
+        for _ in 0..TURN {
+            let count = public.receive(inbox)?;
+            let now = now();
+            for (from, bytes) in inbox.datagrams() {
+                let Some(key) = self.demux.find(from, bytes) else {
+                    self.seed.setup.counters.dropped_stranger.bump();
+                    continue;
+                };
+                let Some(entry) = self.calls.get_mut(&key.call) else {
+                    continue;
+                };
+                entry.core.datagram(now, Side::Candidate, key.generation, from, bytes);
+                self.after(now, key.call, now);
             }
-            Command::Call { id, action } => driver.borrow_mut().act(now, id, action),
-            Command::Stop => {}
+            if count < BATCH {
+                break;
+            }
         }
+        Ok(())
+    }
+
+    fn read_ai(&mut self, token: Token, inbox: &mut Inbox) {
+        for _ in 0..TURN {
+            // Gone since the wake-up, perhaps by what was read just now.
+            let Some((id, generation, socket)) = self.ai_sockets.get(&token) else {
+                return;
+            };
+            let (id, generation) = (*id, *generation);
+            let count = match socket.receive(inbox) {
+                Ok(count) => count,
+                Err(error) => {
+                    // No longer listened to, or it would wake the thread for ever: its leg is lost when consent runs out.
+                    tracing::warn!(%error, "an AI leg's socket failed");
+                    let _ = self.poller.remove(&**socket);
+                    return;
+                }
+            };
+            let now = now();
+            for (from, bytes) in inbox.datagrams() {
+                let Some(entry) = self.calls.get_mut(&id) else { return };
+                entry.core.datagram(now, Side::Ai, generation, from, bytes);
+                self.after(now, id, now);
+            }
+            if count < BATCH {
+                return;
+            }
+        }
+    }
+
+    /// Does what handles ask, a turn's worth of it; false if that is to end.
+    fn obey(&mut self, commands: &mut mpsc::Receiver<Command>) -> bool {
+        for _ in 0..TURN {
+            match commands.try_recv() {
+                Err(TryRecvError::Disconnected) | Ok(Command::Stop) => return false,
+                Err(TryRecvError::Empty) => {
+                    self.is_behind = false;
+                    return true;
+                }
+                Ok(Command::Open {
+                    config,
+                    call,
+                    id,
+                    events,
+                }) => self.open(now(), &config, call, id, events),
+                Ok(Command::Call { id, action }) => self.act(now(), id, action),
+            }
+        }
+        self.is_behind = true;
+        true
     }
 
     fn open(&mut self, now: Instant, config: &CallConfig, handle: Weak<Inner>, id: u64, events: mpsc::Sender<Event>) {
@@ -247,7 +265,9 @@ impl Driver {
             Action::CandidateIce(candidate) => core.candidate_ice(now, &candidate),
             Action::CandidateSend(text) => core.candidate_send(now, &text),
             Action::CandidateClose => core.close_side(now, Side::Candidate),
-            Action::AiOffer(_) => {}
+            Action::AiOffer(reply) => {
+                let _ = reply.send(self.ai_offer(now, id));
+            }
             Action::AiAnswer(answer, reply) => {
                 let _ = reply.send(core.ai_answer(now, &answer));
             }
@@ -281,17 +301,17 @@ impl Driver {
         }
     }
 
-    fn ai_offer(driver: &Shared, now: Instant, id: u64) -> Result<String, call::Error> {
+    fn ai_offer(&mut self, now: Instant, id: u64) -> Result<String, call::Error> {
         let socket_error = |error: io::Error| call::Error::Socket(error.kind());
-        let ai_bind = driver.borrow().seed.ai_bind;
-        let socket = udp::bind(SocketAddr::new(ai_bind, 0), AI_BUFFER).map_err(socket_error)?;
+        let entry = self.calls.get_mut(&id).ok_or(call::Error::Closed)?;
+        let socket = udp::bind(SocketAddr::new(self.seed.ai_bind, 0), AI_BUFFER).map_err(socket_error)?;
         let socket = Rc::new(Socket::new(socket).map_err(socket_error)?);
-        let mut this = driver.borrow_mut();
-        let entry = this.calls.get_mut(&id).ok_or(call::Error::Closed)?;
+        let token = self.last_token + 1;
+        self.poller.add(&*socket, token).map_err(socket_error)?;
+        self.last_token = token;
         let (generation, offer) = entry.core.ai_offer(now, named(socket.local_addr()))?;
-        let task = tokio::task::spawn_local(ai_leg(Rc::downgrade(driver), socket.clone(), id, generation));
-        entry.sockets.push((generation, socket, task.abort_handle()));
-        this.after(now, id, now);
+        entry.sockets.push((generation, token, socket.clone()));
+        self.ai_sockets.insert(token, (id, generation, socket));
         Ok(offer)
     }
 
@@ -314,7 +334,7 @@ impl Driver {
                             .sockets
                             .iter()
                             .find(|(generation, ..)| *generation == send.generation);
-                        if !socket.is_some_and(|(_, socket, _)| socket.send(send.datagram.to, &send.datagram.bytes)) {
+                        if !socket.is_some_and(|(_, _, socket)| socket.send(send.datagram.to, &send.datagram.bytes)) {
                             self.seed.setup.counters.dropped_send.bump();
                         }
                     }
@@ -342,9 +362,10 @@ impl Driver {
                     side: Side::Ai,
                     generation,
                 } => {
-                    entry.sockets.retain(|(of, _, task)| {
+                    entry.sockets.retain(|(of, token, socket)| {
                         if *of == generation {
-                            task.abort();
+                            let _ = self.poller.remove(&**socket);
+                            self.ai_sockets.remove(token);
                         }
                         *of != generation
                     });
@@ -352,6 +373,9 @@ impl Driver {
             }
         }
         if entry.is_over {
+            for (_, token, _) in &entry.sockets {
+                self.ai_sockets.remove(token);
+            }
             self.calls.remove(&id);
             self.seed.setup.counters.calls.set(self.calls.len() as u64);
             return;
@@ -362,78 +386,6 @@ impl Driver {
             entry.scheduled = Some(due);
             self.timers.push(Reverse((due, id)));
         }
-    }
-}
-
-impl Entry {
-    /// False if the owner does not read: its queue has room for the farewell alone.
-    fn tell(&mut self, event: Event) -> bool {
-        self.log(&event);
-        if matches!(event, Event::Closed(_)) {
-            self.is_over = true;
-            let _ = self.events.try_send(event);
-            return true;
-        }
-        if self.is_overrun {
-            return true;
-        }
-        self.is_overrun = self.events.capacity() <= 1 || self.events.try_send(event).is_err();
-        !self.is_overrun
-    }
-
-    /// Once for each change of state, here and nowhere else.
-    fn log(&self, event: &Event) {
-        let (leg, event) = match event {
-            Event::Candidate(event) => ("candidate", event),
-            Event::Ai(event) => ("ai", event),
-            Event::Closed(cause) => {
-                tracing::info!(call = &*self.name, ?cause, "call closed");
-                return;
-            }
-        };
-        let call = &*self.name;
-        match event {
-            LegEvent::Up { took } => tracing::info!(call, leg, took_ms = took.as_millis() as u64, "leg up"),
-            LegEvent::Lost { cause } => tracing::info!(call, leg, ?cause, "leg lost"),
-            LegEvent::Back => tracing::info!(call, leg, "leg back"),
-            LegEvent::Closed { cause } => tracing::info!(call, leg, ?cause, "leg closed"),
-            LegEvent::FirstMedia => tracing::debug!(call, leg, "first media"),
-            LegEvent::ChannelOpen { .. } => tracing::debug!(call, leg, "channel open"),
-            LegEvent::ChannelClosed { .. } => tracing::debug!(call, leg, "channel closed"),
-            LegEvent::Message { .. } => {}
-        }
-    }
-}
-
-/// Awaits one AI leg's socket until the leg is gone.
-async fn ai_leg(driver: std::rc::Weak<RefCell<Driver>>, socket: Rc<Socket>, id: u64, generation: u32) {
-    loop {
-        let received = poll_fn(|cx| {
-            let Some(driver) = driver.upgrade() else {
-                return Poll::Ready(false);
-            };
-            let mut driver = driver.borrow_mut();
-            let Some(mut inbox) = driver.inbox.take() else {
-                return Poll::Ready(false);
-            };
-            let polled = socket.poll_receive(cx, &mut inbox);
-            if matches!(polled, Poll::Ready(Ok(()))) {
-                driver.ai_datagrams(id, generation, &mut inbox);
-                driver.flush.notify_one();
-            }
-            driver.inbox = Some(inbox);
-            Poll::Ready(ready!(polled).is_ok())
-        });
-        if !received.await {
-            return;
-        }
-    }
-}
-
-/// The socket takes more, or will say so later.
-async fn writable(socket: &Socket) {
-    if socket.writable().await.is_err() {
-        std::future::pending::<()>().await;
     }
 }
 

@@ -11,7 +11,8 @@ mod migrations;
 )]
 mod shared;
 
-use super::{Result, Scope, within};
+use super::error::Kind;
+use super::{Error, Result, Scope, within};
 use crate::ids::TenantId;
 use sqlx::pool::PoolOptions;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous};
@@ -24,6 +25,8 @@ pub(super) use migrations::ALL as MIGRATIONS;
 
 /// How long another process's write is waited for. Below the deadline of a call, so that the answer is "busy".
 const BUSY_TIMEOUT: Duration = Duration::from_secs(3);
+/// Between two tries to open a new file while others do.
+const BUSY_RETRY: Duration = Duration::from_millis(25);
 /// Reads at once. WAL lets them go on beside the writer.
 const READERS_MAX: u32 = 4;
 
@@ -74,6 +77,17 @@ impl SqliteStore {
         Ok(self.writer.begin_with("BEGIN IMMEDIATE").await?)
     }
 
+    /// Of several that open a new file at once, the first makes a WAL of it, and to the others SQLite then says "busy" without
+    /// any wait. They try again, within the deadline of a call.
+    async fn first_write(&self) -> Result<Tx> {
+        loop {
+            match self.write(Scope::Nobody).await {
+                Err(Error::Away(cause)) if cause.kind == Kind::Timeout => tokio::time::sleep(BUSY_RETRY).await,
+                other => return other,
+            }
+        }
+    }
+
     /// SQLite has no row-level security: every statement names its tenant.
     #[expect(clippy::unused_async, reason = "Postgres tells its server")]
     async fn rebind(_tx: &mut Tx, _tenant: TenantId) -> Result<()> {
@@ -81,7 +95,7 @@ impl SqliteStore {
     }
 
     async fn run_migrations(&self) -> Result<()> {
-        let mut tx = within(self.write(Scope::Nobody)).await?;
+        let mut tx = within(self.first_write()).await?;
         // Within the transaction: a second process waits, then finds nothing to do.
         super::migrator(migrations::ALL)
             .run_direct(None, &mut *tx, false)
@@ -113,7 +127,7 @@ mod dialect {
 mod tests {
     #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
     use super::*;
-    use crate::store::{Error, conformance};
+    use crate::store::conformance;
     use std::sync::Arc;
 
     #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -121,6 +135,21 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let url = format!("sqlite:{}/store.db", folder.path().display());
         conformance::run(|| Arc::new(SqliteStore::open(&url).unwrap())).await;
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn a_new_file_is_opened_by_several_at_once() {
+        for _ in 0..10 {
+            let folder = tempfile::tempdir().unwrap();
+            let url = format!("sqlite:{}/store.db", folder.path().display());
+            let opened = (0..8).map(|_| {
+                let url = url.clone();
+                tokio::spawn(async move { SqliteStore::open(&url).unwrap().run_migrations().await })
+            });
+            for migrated in futures_util::future::join_all(opened).await {
+                migrated.unwrap().unwrap();
+            }
+        }
     }
 
     #[tokio::test]
