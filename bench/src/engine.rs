@@ -6,6 +6,7 @@
 //! loop, payload and datagram size serve the reference, so that what the load itself costs is the same on both sides.
 
 mod end;
+mod line;
 
 use std::{
     net::{IpAddr, SocketAddr},
@@ -24,6 +25,7 @@ use tokio::sync::oneshot;
 
 use crate::peer::{self, Role};
 use end::{End, Read};
+use line::Line;
 
 /// Between two packets of one far end.
 pub const PTIME: Duration = Duration::from_millis(20);
@@ -101,8 +103,13 @@ enum Command {
 impl Engine {
     /// Starts the thread. Far ends' sockets are bound to `from`.
     pub fn start(from: IpAddr) -> Result<Self, Error> {
+        Self::start_lossy(from, 0.0)
+    }
+
+    /// As [`Engine::start`], with a network that loses that share (of 1) of the far ends' datagrams each way.
+    pub fn start_lossy(from: IpAddr, loss: f64) -> Result<Self, Error> {
         let (commands, inbox) = mpsc::channel();
-        let mut core = Core::new(inbox, from)?;
+        let mut core = Core::new(inbox, from, loss)?;
         let thread = std::thread::Builder::new()
             .name("load".into())
             .spawn(move || core.run())?;
@@ -195,6 +202,7 @@ impl Drop for Engine {
 struct Core {
     inbox: mpsc::Receiver<Command>,
     from: IpAddr,
+    loss: f64,
     epoll: Epoll,
     timer: TimerFd,
     ends: Vec<End>,
@@ -211,7 +219,7 @@ struct Core {
 }
 
 impl Core {
-    fn new(inbox: mpsc::Receiver<Command>, from: IpAddr) -> Result<Self, Error> {
+    fn new(inbox: mpsc::Receiver<Command>, from: IpAddr, loss: f64) -> Result<Self, Error> {
         let epoll = Epoll::new(EpollCreateFlags::empty())?;
         let timer = TimerFd::new(ClockId::CLOCK_MONOTONIC, TimerFlags::TFD_NONBLOCK)?;
         epoll.add(&timer, EpollEvent::new(EpollFlags::EPOLLIN, TIMER))?;
@@ -219,6 +227,7 @@ impl Core {
         Ok(Self {
             inbox,
             from,
+            loss,
             epoll,
             timer,
             ends: vec![],
@@ -261,14 +270,14 @@ impl Core {
     fn command(&mut self, command: Command) {
         match command {
             Command::Candidate(reply) => {
-                let made = End::peer(now(), self.from, Role::Candidate).and_then(|mut end| {
+                let made = self.peer(Role::Candidate).and_then(|mut end| {
                     let offer = end.offer(now())?;
                     Ok((self.add(end)?, offer))
                 });
                 let _ = reply.send(made);
             }
             Command::Ai(offer, reply) => {
-                let made = End::peer(now(), self.from, Role::Ai).and_then(|mut end| {
+                let made = self.peer(Role::Ai).and_then(|mut end| {
                     let answer = end.answer(now(), offer)?;
                     Ok((self.add(end)?, answer))
                 });
@@ -326,6 +335,10 @@ impl Core {
                 (self.ends, self.sending) = (vec![], false);
             }
         }
+    }
+
+    fn peer(&self, role: Role) -> Result<End, Error> {
+        End::peer(now(), self.from, role, Line::new(self.loss, self.ends.len() as u64))
     }
 
     fn add(&mut self, end: End) -> Result<usize, Error> {

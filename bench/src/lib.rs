@@ -8,6 +8,7 @@ pub mod bare;
 pub mod client;
 pub mod command;
 pub mod compare;
+pub mod connects;
 pub mod contender;
 pub mod engine;
 pub mod load;

@@ -156,13 +156,13 @@ pub(crate) fn measured(tally: &Tally, used: Option<(Usage, Usage)>) -> Measured 
     }
 }
 
-fn times() -> Histogram<u64> {
+pub(crate) fn times() -> Histogram<u64> {
     // proven: the bounds are in order, and three digits are within what the type takes.
     #[expect(clippy::expect_used, reason = "proven above")]
     Histogram::new_with_bounds(1, 60_000_000, 3).expect("good bounds")
 }
 
-fn ms(histogram: &Histogram<u64>, quantile: f64) -> f64 {
+pub(crate) fn ms(histogram: &Histogram<u64>, quantile: f64) -> f64 {
     histogram.value_at_quantile(quantile) as f64 / 1000.0
 }
 

@@ -10,6 +10,7 @@ use clap::{Parser, Subcommand};
 use vivavoce_bench::{
     bare, command,
     compare::{self, Comparison},
+    connects,
     contender::Contender,
     load::Measured,
     relay,
@@ -42,6 +43,12 @@ enum Command {
         /// Leaves the media crate alone out
         #[arg(long)]
         without_media: bool,
+        /// Joins over a network that loses nothing, and over one that loses 5 %, of the last of them; 0 leaves them out
+        #[arg(long, default_value_t = 200)]
+        connects: usize,
+        /// What the browser's joins took (`tests/browser/joins.mjs`), for the table
+        #[arg(long)]
+        joins: Option<PathBuf>,
         /// Where the figures go as JSON
         #[arg(long)]
         json: Option<PathBuf>,
@@ -62,6 +69,9 @@ enum Command {
         ai: String,
     },
 }
+
+/// What a bad mobile network loses, of 1.
+const LOSS: f64 = 0.05;
 
 fn main() -> ExitCode {
     // No other has been installed in this process, and it would be as good.
@@ -91,6 +101,8 @@ fn run(command: Command) -> Result<(), Box<dyn std::error::Error>> {
             seconds,
             rounds,
             without_media,
+            connects,
+            joins,
             json,
             markdown,
         } => {
@@ -104,7 +116,21 @@ fn run(command: Command) -> Result<(), Box<dyn std::error::Error>> {
                 sessions,
                 seconds,
             };
-            let report = runtime(true)?.block_on(compare::run(&comparison, say_turn))?;
+            let last = comparison.contenders.last().cloned();
+            let runtime = runtime(true)?;
+            let mut report = runtime.block_on(compare::run(&comparison, say_turn))?;
+            if let (Some(path), Some(joins)) = (&joins, joins.as_ref().map(std::fs::read_to_string)) {
+                report.joins =
+                    Some(serde_json::from_str(&joins?).map_err(|error| format!("{}: {error}", path.display()))?);
+            }
+            for loss in [0.0, LOSS] {
+                let Some(last) = last.as_ref().filter(|_| connects > 0) else {
+                    break;
+                };
+                report
+                    .connects
+                    .push(runtime.block_on(connects::run(last, connects, loss))?);
+            }
             let text = serde_json::to_string_pretty(&report)?;
             match &json {
                 Some(path) => std::fs::write(path, text + "\n")?,

@@ -2,9 +2,9 @@
 
 use std::fmt::Write as _;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
-use crate::{compare::Comparison, engine::ON_TIME, load::Measured};
+use crate::{compare::Comparison, connects::Connects, contender::Contender, engine::ON_TIME, load::Measured};
 
 /// One contender's turns.
 #[derive(Clone, Debug, Serialize)]
@@ -48,6 +48,31 @@ pub struct Report {
     pub entries: Vec<Entry>,
     /// Medians of each, and what they are to the reference's.
     pub summary: Vec<Summary>,
+    /// The product's binary, if it was one of them.
+    pub binary_mib: Option<f64>,
+    /// Joins of the last of them over networks that lose more and more.
+    pub connects: Vec<Connects>,
+    /// Joins by a browser.
+    pub joins: Option<Joins>,
+}
+
+/// What `tests/browser/joins.mjs` measured.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Joins {
+    /// Whose they are, with its version.
+    pub browser: String,
+    /// Joins tried, one after the other.
+    pub joins: usize,
+    /// Of which failed.
+    pub failed: usize,
+    /// From the offer to the peer connection's `connected`: median, in milliseconds.
+    pub leg_up_p50_ms: f64,
+    /// 95 of 100 are faster.
+    pub leg_up_p95_ms: f64,
+    /// From the offer to the whole interview being ready: median, in milliseconds.
+    pub ready_p50_ms: f64,
+    /// 95 of 100 are faster.
+    pub ready_p95_ms: f64,
 }
 
 /// Where it ran.
@@ -104,6 +129,12 @@ impl Report {
             rounds,
             entries,
             summary,
+            binary_mib: comparison.contenders.iter().find_map(|contender| match contender {
+                Contender::Server(binary) => Some(std::fs::metadata(binary).ok()?.len() as f64 / f64::from(1 << 20)),
+                Contender::Bare | Contender::Media => None,
+            }),
+            connects: vec![],
+            joins: None,
         }
     }
 
@@ -153,7 +184,44 @@ impl Report {
             "\n\"Send to receive\" holds the load's own part, the same on all sides: from before one far end's system call to after \
              the other's. CPU is user and system time of the process, as `/proc` counts it.\n",
         );
+        self.joining(&mut out);
         out
+    }
+
+    fn joining(&self, out: &mut String) {
+        if let Some(binary) = self.binary_mib {
+            let _ = writeln!(out, "\nThe binary, with the pages in it, has {binary:.1} MiB.");
+        }
+        if let (Some(summary), false) = (self.summary.last(), self.connects.is_empty()) {
+            let _ = writeln!(
+                out,
+                "\n## Joins over a network that loses datagrams\n\nOf {}: the candidate's network loses that share of all its \
+                 datagrams, each way; a leg that is not up within 15 s of its offer has failed.\n\n\
+                 | lost | joins | failed | leg up, p50, ms | p95, ms | slowest, ms |\n| ---: | ---: | ---: | ---: | ---: | ---: |",
+                summary.name
+            );
+        }
+        for of in &self.connects {
+            let _ = writeln!(
+                out,
+                "| {:.0} % | {} | {} | {:.0} | {:.0} | {:.0} |",
+                of.loss * 100.0,
+                of.tried,
+                of.failed,
+                of.up_p50_ms,
+                of.up_p95_ms,
+                of.up_max_ms
+            );
+        }
+        if let Some(of) = &self.joins {
+            let _ = writeln!(
+                out,
+                "\n## Joins by a browser\n\n{} joins by {}, one after the other, {} of them failed, on loopback, with the stand-in for the AI on the same \
+                 machine. The leg was up {:.0} ms after its offer (median; {:.0} ms at the 95th percentile), the whole interview ready \
+                 after {:.0} ms ({:.0} ms).",
+                of.joins, of.browser, of.failed, of.leg_up_p50_ms, of.leg_up_p95_ms, of.ready_p50_ms, of.ready_p95_ms
+            );
+        }
     }
 
     fn row(&self, out: &mut String, name: &str, digits: usize, figure: impl Fn(&Summary) -> Option<f64>) {

@@ -7,7 +7,7 @@ use std::{
 
 use serde_json::{Value, json};
 
-use super::Error;
+use super::{Error, line::Line};
 use crate::peer::{Peer, Role};
 
 /// Bytes of Opus in a packet: 32 kbit/s, as speech is sent.
@@ -42,6 +42,7 @@ pub(super) enum Read {
 pub(super) struct End {
     socket: UdpSocket,
     stands: Stands,
+    line: Line,
     sent: u32,
     sent_at: Box<[Option<(u32, Instant)>]>,
     packet: Vec<u8>,
@@ -56,11 +57,11 @@ enum Stands {
 }
 
 impl End {
-    pub(super) fn peer(now: Instant, from: IpAddr, role: Role) -> Result<Self, Error> {
+    pub(super) fn peer(now: Instant, from: IpAddr, role: Role, line: Line) -> Result<Self, Error> {
         let socket = socket(from)?;
         let peer = Peer::new(now, role, socket.local_addr()?)?;
         let ssrc = peer.ssrc;
-        Ok(Self::new(socket, Stands::Peer(Box::new(peer), role), ssrc))
+        Ok(Self::new(socket, Stands::Peer(Box::new(peer), role), line, ssrc))
     }
 
     pub(super) fn plain(relay: SocketAddr, from: IpAddr, hello: &[u8]) -> Result<Self, Error> {
@@ -72,11 +73,12 @@ impl End {
                 relay,
                 hello: hello.to_vec(),
             },
+            Line::new(0.0, 0),
             1,
         ))
     }
 
-    fn new(socket: UdpSocket, stands: Stands, ssrc: u32) -> Self {
+    fn new(socket: UdpSocket, stands: Stands, line: Line, ssrc: u32) -> Self {
         let mut packet = vec![0; HEADER + PAYLOAD];
         packet[..2].copy_from_slice(&[0x90, 111]);
         packet[8..12].copy_from_slice(&ssrc.to_be_bytes());
@@ -86,6 +88,7 @@ impl End {
         Self {
             socket,
             stands,
+            line,
             sent: 0,
             sent_at,
             packet,
@@ -132,6 +135,9 @@ impl End {
         let Ok((len, from)) = self.socket.recv_from(buffer) else {
             return Read::Empty;
         };
+        if self.line.loses() {
+            return Read::Other;
+        }
         let bytes = buffer.get(..len).unwrap_or_default();
         let stamp = match &mut self.stands {
             Stands::Plain { hello, .. } => {
@@ -186,7 +192,7 @@ impl End {
             }
         };
         self.sent_at[self.sent as usize % SENT] = Some((self.sent, now()));
-        self.socket.send_to(&bytes, to).is_ok()
+        self.line.loses() || self.socket.send_to(&bytes, to).is_ok()
     }
 
     pub(super) fn sent_at(&self, stamp: &Stamp) -> Option<Instant> {
@@ -226,7 +232,9 @@ impl End {
         if let Stands::Peer(peer, _) = &mut self.stands {
             for (to, bytes) in peer.sends.drain(..) {
                 // Lost as any datagram may be; the peer sends again what matters.
-                let _ = self.socket.send_to(&bytes, to);
+                if !self.line.loses() {
+                    let _ = self.socket.send_to(&bytes, to);
+                }
             }
         }
     }

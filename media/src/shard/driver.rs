@@ -10,7 +10,7 @@ use super::seed::Seed;
 use crate::call::{self, Core, Output, Side};
 use crate::demux::{Demux, LegKey};
 use crate::handle::{Action, CallConfig, Command, Inner};
-use crate::udp::{self, BATCH, Inbox, Outbox, Socket};
+use crate::udp::{self, Inbox, Outbox, Socket};
 use crate::{CloseCause, Event};
 use bytes::BytesMut;
 use rustc_hash::FxHashMap;
@@ -30,7 +30,7 @@ const AI_BUFFER: usize = 128 << 10;
 const LEAST_WAIT: Duration = Duration::from_micros(500);
 /// Between two looks for calls that nobody holds.
 const SWEEP_EVERY: Duration = Duration::from_secs(1);
-/// Batches read of one socket, and commands obeyed, before the others have their turn.
+/// Commands obeyed before the sockets have their turn again; of a socket, one batch is read.
 const TURN: usize = 8;
 /// The public port; AI legs' sockets count on from it.
 const PUBLIC: Token = 0;
@@ -158,52 +158,39 @@ impl Driver {
     }
 
     fn read_public(&mut self, public: &Socket, inbox: &mut Inbox) -> io::Result<()> {
-        for _ in 0..TURN {
-            let count = public.receive(inbox)?;
-            let now = now();
-            for (from, bytes) in inbox.datagrams() {
-                let Some(key) = self.demux.find(from, bytes) else {
-                    self.seed.setup.counters.dropped_stranger.bump();
-                    continue;
-                };
-                let Some(entry) = self.calls.get_mut(&key.call) else {
-                    continue;
-                };
-                entry.core.datagram(now, Side::Candidate, key.generation, from, bytes);
-                self.after(now, key.call, now);
-            }
-            if count < BATCH {
-                break;
-            }
+        public.receive(inbox)?;
+        let now = now();
+        for (from, bytes) in inbox.datagrams() {
+            let Some(key) = self.demux.find(from, bytes) else {
+                self.seed.setup.counters.dropped_stranger.bump();
+                continue;
+            };
+            let Some(entry) = self.calls.get_mut(&key.call) else {
+                continue;
+            };
+            entry.core.datagram(now, Side::Candidate, key.generation, from, bytes);
+            self.after(now, key.call, now);
         }
         Ok(())
     }
 
     fn read_ai(&mut self, token: Token, inbox: &mut Inbox) {
-        for _ in 0..TURN {
-            // Gone since the wake-up, perhaps by what was read just now.
-            let Some((id, generation, socket)) = self.ai_sockets.get(&token) else {
-                return;
-            };
-            let (id, generation) = (*id, *generation);
-            let count = match socket.receive(inbox) {
-                Ok(count) => count,
-                Err(error) => {
-                    // No longer listened to, or it would wake the thread for ever: its leg is lost when consent runs out.
-                    tracing::warn!(%error, "an AI leg's socket failed");
-                    let _ = self.poller.remove(&**socket);
-                    return;
-                }
-            };
-            let now = now();
-            for (from, bytes) in inbox.datagrams() {
-                let Some(entry) = self.calls.get_mut(&id) else { return };
-                entry.core.datagram(now, Side::Ai, generation, from, bytes);
-                self.after(now, id, now);
-            }
-            if count < BATCH {
-                return;
-            }
+        // Gone since the wake-up, perhaps by what was read just now.
+        let Some((id, generation, socket)) = self.ai_sockets.get(&token) else {
+            return;
+        };
+        let (id, generation) = (*id, *generation);
+        if let Err(error) = socket.receive(inbox) {
+            // No longer listened to, or it would wake the thread for ever: its leg is lost when consent runs out.
+            tracing::warn!(%error, "an AI leg's socket failed");
+            let _ = self.poller.remove(&**socket);
+            return;
+        }
+        let now = now();
+        for (from, bytes) in inbox.datagrams() {
+            let Some(entry) = self.calls.get_mut(&id) else { return };
+            entry.core.datagram(now, Side::Ai, generation, from, bytes);
+            self.after(now, id, now);
         }
     }
 

@@ -271,8 +271,10 @@ async fn an_owner_who_does_not_read_loses_the_call_and_is_told_so() {
     let shard = Shard::start(loopback()).unwrap();
     let (_call, mut events, _browser, openai) = joined(&shard).await;
     // Nobody reads; the AI talks.
+    // The far end hears of its channel a moment after we do.
+    assert!(eventually(BOUND, async || openai.say("{}").await).await);
     for _ in 0..1100 {
-        openai.say("{}").await;
+        assert!(openai.say("{}").await);
     }
     assert!(eventually(BOUND, async || shard.counters().overruns.get() == 1).await);
     let mut last = None;
