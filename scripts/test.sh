@@ -55,6 +55,9 @@ step() {
     [ "$kind" != needed ] || [ "$status" -eq 0 ] || finish
 }
 
+# What a job printed, and its status.
+told() { cat "$1" && return "$2"; }
+
 in_dir() { (cd "$1" && shift && "$@"); }
 
 step "setup" needed scripts/setup.sh
@@ -62,11 +65,21 @@ step "pages" needed in_dir web npm run --silent build
 step "pages lint" check in_dir web npm run --silent lint
 step "pages tests" tests in_dir web npm run --silent test
 step "format" check cargo fmt --all --check
-step "clippy" check cargo clippy --locked --quiet --workspace --all-targets -- -D warnings
 # All targets at once: of the binaries alone, which several tests run, cargo would build half of the crates with other features
-# and then once more. Interviews wait more than they work, so twice as many run as there are cores.
+# and then once more.
 step "build" needed cargo build --locked --quiet --workspace --all-targets
+# Interviews wait more than they work: clippy has the time that they leave, and no other (SCHED_IDLE), and twice as many tests run
+# as there are cores. It begins once cargo has let go of the build folder to run the tests.
+in_the_idle_time() {
+    until grep -q '^ *Running ' "$logs/rust-tests.log" 2>/dev/null || [ -e "$logs/rust-tests.done" ]; do sleep 1; done
+    exec chrt --idle 0 cargo clippy --locked --quiet --workspace --all-targets -- -D warnings
+}
+rm -f "$logs"/rust-tests.{log,done}
+trap '[ -z "$clippy" ] || kill "$clippy" 2>/dev/null' EXIT
+in_the_idle_time >"$logs/clippy.out" 2>&1 &
+clippy=$!
 step "rust tests" tests env RUST_TEST_THREADS="${RUST_TEST_THREADS:-$(($(nproc) * 2))}" cargo test --locked --workspace --no-fail-fast
+touch "$logs/rust-tests.done"
 export SIMULATOR=$PWD/target/debug/vivavoce-simulator VIVAVOCE=$PWD/target/debug/vivavoce
 step "official clients" tests tests/official/run.sh
 if [ -x tests/browser/run.sh ]; then
@@ -74,4 +87,7 @@ if [ -x tests/browser/run.sh ]; then
 elif compgen -G 'tests/browser/*.test.mjs' >/dev/null; then
     step "browsers" tests in_dir tests/browser npm test --silent
 fi
+wait "$clippy"
+step "clippy" check told "$logs/clippy.out" $?
+clippy=
 finish
