@@ -3,7 +3,7 @@
 use super::Error;
 use super::vars::{Vars, refuse};
 use std::collections::BTreeMap;
-use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::Targets;
 
 /// The log.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -41,7 +41,7 @@ impl Log {
             }
         };
         let filter = vars.text("LOG_LEVEL").unwrap_or("info");
-        if EnvFilter::try_new(filter).is_err() {
+        if filter.parse::<Targets>().is_err() {
             return Err(refuse(
                 "LOG_LEVEL",
                 format!("should be a level (error, warn, info, debug, trace) or a filter, but is {filter:?}"),

@@ -5,6 +5,9 @@ use std::{
     sync::{Mutex, Once, PoisonError},
 };
 
+use tracing::level_filters::LevelFilter;
+use tracing_subscriber::{filter::Targets, layer::SubscriberExt as _, util::SubscriberInitExt as _};
+
 /// The AI service's key of these tests: recognisable wherever it turns up.
 pub const KEY: &str = "sk-test-5ecre7-0f-the-interview-tests";
 
@@ -29,12 +32,14 @@ pub fn capture() {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {
         let filter = "info,vivavoce=trace,vivavoce_media=trace,vivavoce_signaling=trace,vivavoce_simulator=off";
-        let filter = tracing_subscriber::EnvFilter::new(filter);
+        let filter: Targets = filter.parse().expect("a filter");
         tracing_subscriber::fmt()
-            .with_env_filter(filter)
+            .with_max_level(LevelFilter::TRACE)
             .with_ansi(false)
             .with_writer(|| Sink)
             .json()
+            .finish()
+            .with(filter)
             .init();
     });
 }
