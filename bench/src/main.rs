@@ -46,9 +46,6 @@ enum Command {
         /// Joins over a network that loses nothing, and over one that loses 5 %, of the last of them; 0 leaves them out
         #[arg(long, default_value_t = 200)]
         connects: usize,
-        /// What the browser's joins took (`tests/browser/joins.mjs`), for the table
-        #[arg(long)]
-        joins: Option<PathBuf>,
         /// Where the figures go as JSON
         #[arg(long)]
         json: Option<PathBuf>,
@@ -102,7 +99,6 @@ fn run(command: Command) -> Result<(), Box<dyn std::error::Error>> {
             rounds,
             without_media,
             connects,
-            joins,
             json,
             markdown,
         } => {
@@ -119,10 +115,6 @@ fn run(command: Command) -> Result<(), Box<dyn std::error::Error>> {
             let last = comparison.contenders.last().cloned();
             let runtime = runtime(true)?;
             let mut report = runtime.block_on(compare::run(&comparison, say_turn))?;
-            if let (Some(path), Some(joins)) = (&joins, joins.as_ref().map(std::fs::read_to_string)) {
-                report.joins =
-                    Some(serde_json::from_str(&joins?).map_err(|error| format!("{}: {error}", path.display()))?);
-            }
             for loss in [0.0, LOSS] {
                 let Some(last) = last.as_ref().filter(|_| connects > 0) else {
                     break;

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
 use crate::{compare::Comparison, connects::Connects, contender::Contender, engine::ON_TIME, load::Measured};
 
@@ -52,27 +52,6 @@ pub struct Report {
     pub binary_mib: Option<f64>,
     /// Joins of the last of them over networks that lose more and more.
     pub connects: Vec<Connects>,
-    /// Joins by a browser.
-    pub joins: Option<Joins>,
-}
-
-/// What `tests/browser/joins.mjs` measured.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct Joins {
-    /// Whose they are, with its version.
-    pub browser: String,
-    /// Joins tried, one after the other.
-    pub joins: usize,
-    /// Of which failed.
-    pub failed: usize,
-    /// From the offer to the peer connection's `connected`: median, in milliseconds.
-    pub leg_up_p50_ms: f64,
-    /// 95 of 100 are faster.
-    pub leg_up_p95_ms: f64,
-    /// From the offer to the whole interview being ready: median, in milliseconds.
-    pub ready_p50_ms: f64,
-    /// 95 of 100 are faster.
-    pub ready_p95_ms: f64,
 }
 
 /// Where it ran.
@@ -134,7 +113,6 @@ impl Report {
                 Contender::Bare | Contender::Media => None,
             }),
             connects: vec![],
-            joins: None,
         }
     }
 
@@ -211,15 +189,6 @@ impl Report {
                 of.up_p50_ms,
                 of.up_p95_ms,
                 of.up_max_ms
-            );
-        }
-        if let Some(of) = &self.joins {
-            let _ = writeln!(
-                out,
-                "\n## Joins by a browser\n\n{} joins by {}, one after the other, {} of them failed, on loopback, with the stand-in for the AI on the same \
-                 machine. The leg was up {:.0} ms after its offer (median; {:.0} ms at the 95th percentile), the whole interview ready \
-                 after {:.0} ms ({:.0} ms).",
-                of.joins, of.browser, of.failed, of.leg_up_p50_ms, of.leg_up_p95_ms, of.ready_p50_ms, of.ready_p95_ms
             );
         }
     }
