@@ -128,12 +128,15 @@ async fn a_judge_that_is_interrupted_tells_what_was_sent() {
     peer.event("session.created").await;
     peer.send(json!({"type": "response.create"})).await;
     peer.event("output_audio_buffer.started").await;
+    let began = tokio::time::Instant::now();
     peer.speak(&talk(0, 2_000)).await;
     peer.speak(&talk(300, 700)).await;
     let cut = peer.event("conversation.item.truncated").await["audio_end_ms"]
         .as_u64()
         .unwrap();
-    assert!((1_900..2_600).contains(&cut), "{cut}");
+    // A busy machine speaks late, not more: no more was played than there was time for.
+    let passed = began.elapsed().as_millis() as u64;
+    assert!((1_900..passed + 200).contains(&cut), "{cut} in {passed}");
     let call = control(&simulator, &format!("calls/{}", peer.call_id)).await;
     let spoken = call["spoken_digits"].as_array().unwrap().len() as u64;
     assert_eq!(spoken, (cut - 40).div_ceil(160));
