@@ -30,11 +30,7 @@ const OUT = process.env.SCREENSHOTS ?? mkdtempSync(join(tmpdir(), "vivavoce-pict
 const PICTURE = process.env.README_PICTURE ?? join(OUT, "interview.png");
 
 /** One sentence for the check, then an answer every so often: the interviewer's turns are shorter than the silences. */
-function voice() {
-  const wav = join(mkdtempSync(join(tmpdir(), "vivavoce-voice-")), "candidate.wav");
-  renderVoice(wav, [0.5, "Hello, this is my voice, one two three.", 14, ...ANSWERS.flatMap((answer) => [answer, 8]), 600]);
-  return wav;
-}
+const voice = () => renderVoice([0.5, "Hello, this is my voice, one two three.", 14, ...ANSWERS.flatMap((answer) => [answer, 8]), 240]);
 
 async function interview(browser, demo, picture) {
   await demo.control("defaults", { questions: QUESTIONS });

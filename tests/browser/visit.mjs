@@ -4,9 +4,6 @@
  */
 
 import assert from "node:assert/strict";
-import { mkdtempSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { until } from "./child.mjs";
 import { renderVoice } from "./voice.mjs";
 
@@ -24,11 +21,7 @@ const ANSWERS = [
 ];
 
 /** A microphone's file: quiet while the greeting is spoken, then an answer every so often. */
-export function answersFile(lead = 11) {
-  const wav = join(mkdtempSync(join(tmpdir(), "vivavoce-voice-")), "candidate.wav");
-  renderVoice(wav, [lead, ...ANSWERS.flatMap((answer) => [answer, SILENCE_S]), 240]);
-  return wav;
-}
+export const answersFile = (lead = 11) => renderVoice([lead, ...ANSWERS.flatMap((answer) => [answer, SILENCE_S]), 240]);
 
 /** Redeems the demo's invitation and opens its session, as the page does: `{ sessionId, token }`. */
 export async function visit(demo) {

@@ -1,14 +1,17 @@
 /** The candidate's voice as a file: sentences by espeak-ng, with silences between them, 48 kHz mono. */
 
 import { execFileSync } from "node:child_process";
-import { mkdtempSync, writeFileSync } from "node:fs";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
 const RATE = 48_000;
 
-/** `parts`: sentences (text) and silences (seconds). */
-export function renderVoice(file, parts) {
+/** A file of its own, gone with this process: they are large. `parts`: sentences (text) and silences (seconds). */
+export function renderVoice(parts) {
+  const folder = mkdtempSync(join(tmpdir(), "vivavoce-voice-"));
+  process.once("exit", () => rmSync(folder, { recursive: true, force: true }));
+  const file = join(folder, "candidate.wav");
   const pieces = parts.map((part) => (typeof part === "number" ? Buffer.alloc(Math.round(part * RATE) * 2) : speak(part)));
   const samples = Buffer.concat(pieces);
   const head = Buffer.alloc(44);
@@ -25,14 +28,11 @@ export function renderVoice(file, parts) {
   head.write("data", 36);
   head.writeUInt32LE(samples.length, 40);
   writeFileSync(file, Buffer.concat([head, samples]));
+  return file;
 }
 
 /** A candidate who speaks for the check, and then listens. */
-export function quietVoice() {
-  const file = join(mkdtempSync(join(tmpdir(), "vivavoce-voice-")), "quiet.wav");
-  renderVoice(file, [0.5, "Hello, this is my voice, one two three.", 900]);
-  return file;
-}
+export const quietVoice = () => renderVoice([0.5, "Hello, this is my voice, one two three.", 300]);
 
 function speak(text) {
   const wav = execFileSync("espeak-ng", ["-v", "en-gb", "-s", "170", "-a", "180", "--stdout", text], { maxBuffer: 64 << 20 });
