@@ -109,6 +109,21 @@ async fn helper(args: &[&str]) -> Result<Running, Error> {
     })
 }
 
+/// Asks until it is well.
+async fn answers(url: &str, began: Instant) -> Result<(), Error> {
+    let http = reqwest::Client::new();
+    loop {
+        let answer = http.get(url).timeout(Duration::from_secs(1)).send().await;
+        if answer.is_ok_and(|answer| answer.status().is_success()) {
+            return Ok(());
+        }
+        if began.elapsed() > START_MAX {
+            return Err(Error::Process(format!("{url} does not answer")));
+        }
+        tokio::time::sleep(Duration::from_millis(2)).await;
+    }
+}
+
 /// A server on a database of its own with the sample data, configured as a machine of its own would be.
 async fn server(binary: &Path, ai: &str) -> Result<Running, Error> {
     let data = TempDir::new()?;
@@ -147,22 +162,10 @@ async fn server(binary: &Path, ai: &str) -> Result<Running, Error> {
     let began = now();
     let child = command(&["serve"]).stdout(Stdio::null()).spawn()?;
     let base = format!("http://{address}");
-    let http = reqwest::Client::new();
-    loop {
-        let answer = http
-            .get(format!("{base}/healthz"))
-            .timeout(Duration::from_secs(1))
-            .send()
-            .await;
-        if answer.is_ok_and(|answer| answer.status().is_success()) {
-            break;
-        }
-        if began.elapsed() > START_MAX {
-            return Err(Error::Process("the server does not answer".into()));
-        }
-        tokio::time::sleep(Duration::from_millis(2)).await;
-    }
+    answers(&format!("{base}/healthz"), began).await?;
     let started_in = began.elapsed();
+    // It answers before its database does.
+    answers(&format!("{base}/readyz"), began).await?;
     let client = Client::server(base, token, SAMPLE[1].into(), SAMPLE[2].into())?;
     Ok(Running {
         child,

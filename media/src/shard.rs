@@ -5,6 +5,7 @@
 mod commands;
 mod driver;
 mod entry;
+mod grid;
 mod poller;
 mod seed;
 mod socket;

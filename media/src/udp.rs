@@ -26,6 +26,8 @@ use socket2::{Domain, Protocol, Socket as Raw, Type};
 pub const BATCH: usize = 32;
 /// Longest datagram taken in. Longer ones, which no peer of ours sends, come cut and are dropped.
 pub const LEN_MAX: usize = 2048;
+/// One byte more, by which a longer one is known.
+const SLOT: usize = LEN_MAX + 1;
 /// Datagrams that wait in one [`Outbox`].
 pub const WAITING_MAX: usize = 1024;
 
@@ -80,7 +82,11 @@ impl Socket {
     /// ICMP error) counts as a read of none.
     pub fn receive(&self, inbox: &mut Inbox) -> io::Result<usize> {
         let ask = self.ask.get();
-        match inbox.read(self.io.as_raw_fd(), self.local, ask) {
+        let read = match ask {
+            1 => inbox.read_one(&self.io),
+            _ => inbox.read(self.io.as_raw_fd(), self.local, ask),
+        };
+        match read {
             Ok(count) => {
                 self.ask.set(if count < ask {
                     count.max(1)
@@ -113,7 +119,7 @@ impl Socket {
 /// Buffers that datagrams are read into; one serves all sockets of a thread, of either family. 66 KB.
 #[derive(Debug)]
 pub struct Inbox {
-    slots: Box<[[u8; LEN_MAX]]>,
+    slots: Box<[[u8; SLOT]]>,
     v4: MultiHeaders<SockaddrIn>,
     v6: MultiHeaders<SockaddrIn6>,
     /// Length and sender of each datagram read.
@@ -126,7 +132,7 @@ pub struct Inbox {
 impl Default for Inbox {
     fn default() -> Self {
         Self {
-            slots: vec![[0; LEN_MAX]; BATCH].into_boxed_slice(),
+            slots: vec![[0; SLOT]; BATCH].into_boxed_slice(),
             v4: MultiHeaders::preallocate(BATCH, None),
             v6: MultiHeaders::preallocate(BATCH, None),
             read: [None; BATCH],
@@ -162,6 +168,20 @@ impl Inbox {
         self.cut
     }
 
+    /// One datagram, without what a batch costs.
+    fn read_one(&mut self, socket: &UdpSocket) -> Result<usize, Errno> {
+        self.count = 0;
+        let (Some(slot), Some(read)) = (self.slots.first_mut(), self.read.first_mut()) else {
+            return Ok(0);
+        };
+        let (len, from) = socket.recv_from(slot).map_err(|error| errno(&error))?;
+        let whole = len <= LEN_MAX;
+        self.cut += u64::from(!whole);
+        *read = whole.then_some((len, from));
+        self.count = 1;
+        Ok(1)
+    }
+
     fn read(&mut self, fd: RawFd, local: SocketAddr, ask: usize) -> Result<usize, Errno> {
         self.count = 0;
         let slots = self.slots.get_mut(..ask).unwrap_or_default();
@@ -182,7 +202,7 @@ impl Inbox {
 fn read_batch<S: SockaddrLike + Copy>(
     fd: RawFd,
     headers: &mut MultiHeaders<S>,
-    slots: &mut [[u8; LEN_MAX]],
+    slots: &mut [[u8; SLOT]],
     read: &mut [Option<(usize, SocketAddr)>; BATCH],
     cut: &mut u64,
     address: impl Fn(S) -> SocketAddr,
@@ -197,7 +217,7 @@ fn read_batch<S: SockaddrLike + Copy>(
     let mut count = 0;
     let parts = parts.iter_mut().take(ask);
     for (message, read) in recvmmsg(fd, headers, parts, MsgFlags::MSG_DONTWAIT, None)?.zip(read) {
-        let whole = !message.flags.contains(MsgFlags::MSG_TRUNC);
+        let whole = message.bytes <= LEN_MAX;
         *cut += u64::from(!whole);
         *read = message
             .address
@@ -270,7 +290,8 @@ impl<B: AsRef<[u8]>> Outbox<B> {
     fn write(&mut self, fd: RawFd, local: SocketAddr) -> bool {
         while !self.waiting.is_empty() {
             match self.write_some(fd, local) {
-                Ok(count) => drop(self.waiting.drain(..count.clamp(1, self.waiting.len()))),
+                Ok(0 | 1) => drop(self.waiting.pop_front()),
+                Ok(count) => drop(self.waiting.drain(..count.min(self.waiting.len()))),
                 Err(Errno::EAGAIN) => return false,
                 Err(Errno::EINTR) => {}
                 Err(_) => {
@@ -329,6 +350,10 @@ fn write_one(fd: RawFd, to: SocketAddr, datagram: &[u8]) -> Result<usize, Errno>
         SocketAddr::V4(to) => sendto(fd, datagram, &SockaddrIn::from(to), MsgFlags::MSG_DONTWAIT),
         SocketAddr::V6(to) => sendto(fd, datagram, &SockaddrIn6::from(to), MsgFlags::MSG_DONTWAIT),
     }
+}
+
+fn errno(error: &io::Error) -> Errno {
+    error.raw_os_error().map_or(Errno::EIO, Errno::from_raw)
 }
 
 fn v4(to: SocketAddr) -> Option<SockaddrIn> {

@@ -17,6 +17,7 @@ mod tests;
 use crate::event::{CloseCause, Event, LegEvent};
 use crate::leg::{PeerEvent, Setup, Transmit};
 use limit::Limit;
+pub(crate) use packets::is_media;
 use packets::{Pcm, is_open};
 use side::Legs;
 pub(crate) use side::Side;

@@ -26,7 +26,7 @@ pub(super) struct Pcm {
 impl Core {
     /// A datagram of that leg's has come.
     pub(crate) fn datagram(&mut self, now: Instant, side: Side, generation: u32, from: SocketAddr, bytes: &[u8]) {
-        let is_media = matches!(bytes.first(), Some(128..=191));
+        let is_media = is_media(bytes);
         let Some(placed) = self.legs[side as usize].get(generation) else {
             self.setup.counters.dropped_stranger.bump();
             return;
@@ -169,6 +169,11 @@ impl Core {
         self.scratch = packet;
         self.settle(now);
     }
+}
+
+/// RFC 7983, 7: SRTP and SRTCP, on a port that STUN and DTLS share.
+pub(crate) fn is_media(datagram: &[u8]) -> bool {
+    matches!(datagram.first(), Some(128..=191))
 }
 
 /// Whether what is sent to that side now is heard there.

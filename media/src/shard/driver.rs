@@ -5,6 +5,7 @@
 //! port, in one system call. No packet wakes another thread.
 
 use super::entry::Entry;
+use super::grid::Grid;
 use super::poller::{Poller, Token};
 use super::seed::Seed;
 use crate::call::{self, Core, Output, Side};
@@ -51,6 +52,7 @@ pub(super) struct Driver {
     /// Whose a socket is: call, generation.
     ai_sockets: FxHashMap<Token, (u64, u32, Rc<Socket>)>,
     last_token: Token,
+    grid: Grid,
     /// Whether the last turn left commands that no wake-up will tell of again.
     is_behind: bool,
 }
@@ -66,6 +68,7 @@ impl Driver {
             poller,
             ai_sockets: FxHashMap::default(),
             last_token: PUBLIC,
+            grid: Grid::new(now()),
             is_behind: false,
         }
     }
@@ -77,16 +80,11 @@ impl Driver {
         let counters = self.seed.setup.counters.clone();
         let mut inbox = Inbox::new();
         let mut sweep = now() + SWEEP_EVERY;
+        self.poller.alarm(now(), sweep)?;
         let (mut cut, mut unsent) = (0, 0);
         let mut is_full = false;
         loop {
-            let due = self.next_due().map_or(sweep, |due| due.min(sweep));
-            let limit = if self.is_behind {
-                Duration::ZERO
-            } else {
-                due.saturating_duration_since(now())
-            };
-            let ready = self.poller.wait(limit)?;
+            let ready = self.poller.wait(self.is_behind)?;
             counters.wakes.bump();
             for index in 0..ready.sockets {
                 match self.poller.token(index) {
@@ -106,6 +104,8 @@ impl Driver {
                 sweep = now + SWEEP_EVERY;
                 self.sweep(now);
             }
+            self.poller
+                .alarm(now, self.next_due().map_or(sweep, |due| due.min(sweep)))?;
             if is_full == public.flush(&mut self.outbox) {
                 is_full = !is_full;
                 self.poller.watch_writable(&public, PUBLIC, is_full)?;
@@ -169,7 +169,7 @@ impl Driver {
                 continue;
             };
             entry.core.datagram(now, Side::Candidate, key.generation, from, bytes);
-            self.after(now, key.call, now);
+            self.after_datagram(now, key.call, bytes);
         }
         Ok(())
     }
@@ -190,7 +190,7 @@ impl Driver {
         for (from, bytes) in inbox.datagrams() {
             let Some(entry) = self.calls.get_mut(&id) else { return };
             entry.core.datagram(now, Side::Ai, generation, from, bytes);
-            self.after(now, id, now);
+            self.after_datagram(now, id, bytes);
         }
     }
 
@@ -309,9 +309,28 @@ impl Driver {
         }
     }
 
+    /// As [`Driver::after`], without a look at the call's timers where they are as they were: a packet that is passed on makes
+    /// nothing due sooner.
+    fn after_datagram(&mut self, now: Instant, id: u64, bytes: &[u8]) {
+        let is_told = self.carry_out(now, id);
+        let is_scheduled = self.calls.get(&id).is_some_and(|entry| entry.scheduled.is_some());
+        if !call::is_media(bytes) || is_told || !is_scheduled {
+            self.schedule(now, id, now);
+        }
+    }
+
     /// Carries out what a call has to say, and notes when it wants to be called again (not before `earliest`).
     fn after(&mut self, now: Instant, id: u64, earliest: Instant) {
-        let Some(entry) = self.calls.get_mut(&id) else { return };
+        self.carry_out(now, id);
+        self.schedule(now, id, earliest);
+    }
+
+    /// Whether there was anything but datagrams.
+    fn carry_out(&mut self, now: Instant, id: u64) -> bool {
+        let Some(entry) = self.calls.get_mut(&id) else {
+            return false;
+        };
+        let mut is_told = false;
         loop {
             for send in entry.core.out.drain(..) {
                 match send.side {
@@ -328,6 +347,7 @@ impl Driver {
                 }
             }
             let Some(output) = entry.core.poll_output() else { break };
+            is_told = true;
             match output {
                 Output::Event(event) => {
                     if entry.tell(event) {
@@ -365,9 +385,14 @@ impl Driver {
             }
             self.calls.remove(&id);
             self.seed.setup.counters.calls.set(self.calls.len() as u64);
-            return;
         }
-        if let Some(due) = entry.core.poll_timeout().map(|due| due.max(earliest))
+        is_told
+    }
+
+    fn schedule(&mut self, now: Instant, id: u64, earliest: Instant) {
+        let Some(entry) = self.calls.get_mut(&id) else { return };
+        let due = entry.core.poll_timeout().map(|due| due.max(earliest));
+        if let Some(due) = due.map(|due| self.grid.round(now, due))
             && entry.scheduled.is_none_or(|scheduled| due < scheduled)
         {
             entry.scheduled = Some(due);

@@ -1,22 +1,27 @@
 //! What a shard's thread sleeps on: its sockets, its commands and the time, in one system call.
 //!
 //! Level-triggered, and readable sockets alone are asked for. An async runtime asks for writable ones too, and loopback and
-//! fast networks then wake the thread once more for each datagram that has left; that, and a task for each AI leg, cost more
-//! than the SRTP of a packet (`docs/benchmarks.md`).
+//! fast networks then wake the thread once more for each datagram that has left. The time is a timer of its own that is set
+//! anew only where something is due sooner: a time limit of the sleep itself would be set and taken back for each packet, and
+//! the hardware's timer with it.
 
 use nix::errno::Errno;
 use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTimeout};
 use nix::sys::eventfd::{EfdFlags, EventFd};
+use nix::sys::time::TimeSpec;
+use nix::sys::timerfd::{ClockId, Expiration, TimerFd, TimerFlags, TimerSetTimeFlags};
 use std::io;
 use std::os::fd::AsFd;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// Names a socket to the poller.
 pub(super) type Token = u64;
 
 /// Somebody called [`Waker::wake`].
 const WOKEN: Token = Token::MAX;
+/// The alarm went off.
+const ALARM: Token = Token::MAX - 1;
 /// Sockets that one wake-up may tell of; the others are told of by the next.
 const READY: usize = 128;
 
@@ -42,6 +47,9 @@ impl Waker {
 pub(super) struct Poller {
     epoll: Epoll,
     waker: Waker,
+    timer: TimerFd,
+    /// When the timer goes off, if it is set.
+    alarm: Option<Instant>,
     events: Box<[EpollEvent]>,
 }
 
@@ -58,9 +66,16 @@ impl Poller {
     pub(super) fn new(waker: Waker) -> io::Result<Self> {
         let epoll = Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC)?;
         epoll.add(&*waker.0, EpollEvent::new(EpollFlags::EPOLLIN, WOKEN))?;
+        let timer = TimerFd::new(
+            ClockId::CLOCK_MONOTONIC,
+            TimerFlags::TFD_CLOEXEC | TimerFlags::TFD_NONBLOCK,
+        )?;
+        epoll.add(&timer, EpollEvent::new(EpollFlags::EPOLLIN, ALARM))?;
         Ok(Self {
             epoll,
             waker,
+            timer,
+            alarm: None,
             events: vec![EpollEvent::empty(); READY].into_boxed_slice(),
         })
     }
@@ -84,10 +99,27 @@ impl Poller {
         Ok(self.epoll.delete(socket)?)
     }
 
-    /// Sleeps until there is something, `limit` at most, rounded up to the next millisecond.
-    pub(super) fn wait(&mut self, limit: Duration) -> io::Result<Ready> {
-        let millis = limit.as_micros().div_ceil(1000);
-        let timeout = EpollTimeout::try_from(millis).unwrap_or(EpollTimeout::MAX);
+    /// Ends a sleep at that time, if nothing does before; rounded up to the next millisecond. Where it is set to an earlier one
+    /// that stays: it then wakes for nothing, and is asked for anew.
+    pub(super) fn alarm(&mut self, now: Instant, at: Instant) -> io::Result<()> {
+        if self.alarm.is_some_and(|alarm| alarm <= at) {
+            return Ok(());
+        }
+        let millis = at.saturating_duration_since(now).as_micros().div_ceil(1000).max(1);
+        let after = Duration::from_millis(u64::try_from(millis).unwrap_or(u64::MAX));
+        let once = Expiration::OneShot(TimeSpec::from_duration(after));
+        self.timer.set(once, TimerSetTimeFlags::empty())?;
+        self.alarm = Some(at);
+        Ok(())
+    }
+
+    /// Sleeps until there is something, or only looks.
+    pub(super) fn wait(&mut self, only_look: bool) -> io::Result<Ready> {
+        let timeout = if only_look {
+            EpollTimeout::ZERO
+        } else {
+            EpollTimeout::NONE
+        };
         let count = match self.epoll.wait(&mut self.events, timeout) {
             Ok(count) => count,
             Err(Errno::EINTR) => 0,
@@ -104,6 +136,10 @@ impl Poller {
             if event.data() == WOKEN {
                 ready.woken = true;
                 let _ = self.waker.0.read();
+            } else if event.data() == ALARM {
+                self.alarm = None;
+                // It does not wait: it has gone off.
+                let _ = self.timer.wait();
             } else if let Some(slot) = self.events.get_mut(ready.sockets) {
                 *slot = event;
                 ready.sockets += 1;
@@ -123,8 +159,6 @@ mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
     use std::net::UdpSocket;
-
-    const LONG: Duration = Duration::from_secs(5);
 
     fn poller() -> (Poller, Waker) {
         let waker = Waker::new().unwrap();
@@ -153,16 +187,16 @@ mod tests {
         })
         .join()
         .unwrap();
-        assert_eq!(poller.wait(LONG).unwrap(), ready(0, true));
-        assert_eq!(poller.wait(Duration::ZERO).unwrap(), ready(0, false));
+        assert_eq!(poller.wait(false).unwrap(), ready(0, true));
+        assert_eq!(poller.wait(true).unwrap(), ready(0, false));
         waker.wake();
-        assert_eq!(poller.wait(LONG).unwrap(), ready(0, true));
+        assert_eq!(poller.wait(false).unwrap(), ready(0, true));
     }
 
     #[test]
     fn a_sleeping_thread_is_woken() {
         let (mut poller, waker) = poller();
-        let sleeper = std::thread::spawn(move || poller.wait(LONG * 100).unwrap());
+        let sleeper = std::thread::spawn(move || poller.wait(false).unwrap());
         waker.wake();
         assert_eq!(sleeper.join().unwrap(), ready(0, true));
     }
@@ -176,14 +210,14 @@ mod tests {
         }
         pairs[1].0.send(b"one").unwrap();
         waker.wake();
-        assert_eq!(poller.wait(LONG).unwrap(), ready(1, true), "each among the other");
+        assert_eq!(poller.wait(false).unwrap(), ready(1, true), "each among the other");
         assert_eq!(poller.token(0), Some(1));
-        assert_eq!(poller.wait(LONG).unwrap(), ready(1, false), "it was not read");
+        assert_eq!(poller.wait(false).unwrap(), ready(1, false), "it was not read");
         pairs[1].1.recv(&mut buffer).unwrap();
-        assert_eq!(poller.wait(Duration::ZERO).unwrap(), ready(0, false));
+        assert_eq!(poller.wait(true).unwrap(), ready(0, false));
         pairs[0].0.send(b"two").unwrap();
         poller.remove(&pairs[0].1).unwrap();
-        assert_eq!(poller.wait(Duration::ZERO).unwrap(), ready(0, false));
+        assert_eq!(poller.wait(true).unwrap(), ready(0, false));
     }
 
     #[test]
@@ -191,10 +225,26 @@ mod tests {
         let (mut poller, _waker) = poller();
         let (from, _to) = pair();
         poller.add(&from, 7).unwrap();
-        assert_eq!(poller.wait(Duration::ZERO).unwrap(), ready(0, false));
+        assert_eq!(poller.wait(true).unwrap(), ready(0, false));
         poller.watch_writable(&from, 7, true).unwrap();
-        assert_eq!(poller.wait(LONG).unwrap(), ready(1, false));
+        assert_eq!(poller.wait(false).unwrap(), ready(1, false));
         poller.watch_writable(&from, 7, false).unwrap();
-        assert_eq!(poller.wait(Duration::ZERO).unwrap(), ready(0, false));
+        assert_eq!(poller.wait(true).unwrap(), ready(0, false));
+    }
+
+    #[test]
+    fn the_alarm_goes_off_once_and_the_soonest_counts() {
+        let (mut poller, _waker) = poller();
+        let began = crate::shard::driver::now();
+        for after in [3_600_000, 30, 60] {
+            poller.alarm(began, began + Duration::from_millis(after)).unwrap();
+        }
+        assert_eq!(poller.wait(false).unwrap(), ready(0, false));
+        let passed = began.elapsed();
+        assert!((30..3_000).contains(&passed.as_millis()), "{passed:?}");
+        assert_eq!(poller.wait(true).unwrap(), ready(0, false));
+        // What is overdue is done soon, not never.
+        poller.alarm(began + passed, began).unwrap();
+        assert_eq!(poller.wait(false).unwrap(), ready(0, false));
     }
 }
