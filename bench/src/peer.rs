@@ -3,6 +3,7 @@
 //! Is: `rtc`'s sans-IO core for ICE, DTLS and SCTP, SRTP beside it. Isn't: any of the relay's code, so that a mistake there is
 //! not mirrored here; nor a measure of anything (`engine.rs`).
 
+mod again;
 mod keys;
 
 use std::{net::SocketAddr, sync::Arc, time::Duration, time::Instant};
@@ -37,6 +38,7 @@ use rtc::{
 };
 use sansio::Protocol as _;
 
+use again::Again;
 use keys::{LookingOn, Seen};
 
 /// What went wrong, in the words of `rtc`.
@@ -76,6 +78,7 @@ pub struct Peer {
     is_client: bool,
     connected: bool,
     next: Option<Instant>,
+    again: Again,
     /// Texts that came on data channels.
     pub texts: Vec<String>,
     /// Datagrams to send. Drain after each call.
@@ -145,6 +148,7 @@ impl Peer {
             is_client: false,
             connected: false,
             next: None,
+            again: Again::default(),
             texts: vec![],
             sends: vec![],
             channel: None,
@@ -189,7 +193,7 @@ impl Peer {
 
     /// When to call [`Peer::tick`].
     pub fn poll_timeout(&self) -> Option<Instant> {
-        self.next
+        self.next.into_iter().chain(self.again.due).min()
     }
 
     /// Something is due.
@@ -199,6 +203,7 @@ impl Peer {
             let _ = self.pc.handle_timeout(now);
             self.drain(now);
         }
+        self.sends.extend_from_slice(self.again.repeat(now));
     }
 
     /// A datagram came. An RTP packet comes back in the clear.
@@ -258,6 +263,16 @@ impl Peer {
     }
 
     fn drain(&mut self, now: Instant) {
+        let before = self.sends.len();
+        self.drain_all(now);
+        if self.connected {
+            self.again.done();
+        } else {
+            self.again.sent(now, self.sends.get(before..).unwrap_or_default());
+        }
+    }
+
+    fn drain_all(&mut self, now: Instant) {
         loop {
             self.drain_writes();
             let mut connected = false;
