@@ -50,7 +50,13 @@ pub async fn run(comparison: &Comparison, mut told: impl FnMut(usize, &str, &Mea
             entry.started_in_ms.push(running.started_in.as_secs_f64() * 1000.0);
         }
     }
-    Ok(Report::new(comparison, entries))
+    let (sessions, seconds, rounds) = (comparison.sessions, comparison.seconds, comparison.rounds);
+    let mut report = Report::new(entries, sessions, seconds, rounds);
+    report.binary_mib = comparison.contenders.iter().find_map(|contender| match contender {
+        Contender::Server(binary) => Some(std::fs::metadata(binary).ok()?.len() as f64 / f64::from(1 << 20)),
+        Contender::Bare | Contender::Media => None,
+    });
+    Ok(report)
 }
 
 /// The same load without any crypto: pairs that greet the reference and are then passed on to each other.

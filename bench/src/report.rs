@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use serde::Serialize;
 
-use crate::{compare::Comparison, connects::Connects, contender::Contender, engine::ON_TIME, load::Measured};
+use crate::{connects::Connects, engine::ON_TIME, load::Measured};
 
 /// One contender's turns.
 #[derive(Clone, Debug, Serialize)]
@@ -97,10 +97,9 @@ pub struct Summary {
 }
 
 impl Report {
-    /// Sums the entries up.
-    pub fn new(comparison: &Comparison, entries: Vec<Entry>) -> Self {
+    /// Sums the entries up: of so many interviews at a time, for so many seconds in each of so many turns.
+    pub fn new(entries: Vec<Entry>, sessions: usize, seconds: u64, rounds: usize) -> Self {
         let summary = entries.iter().map(|entry| summary(entry, entries.first())).collect();
-        let (sessions, seconds, rounds) = (comparison.sessions, comparison.seconds, comparison.rounds);
         Self {
             machine: machine(),
             sessions,
@@ -108,10 +107,7 @@ impl Report {
             rounds,
             entries,
             summary,
-            binary_mib: comparison.contenders.iter().find_map(|contender| match contender {
-                Contender::Server(binary) => Some(std::fs::metadata(binary).ok()?.len() as f64 / f64::from(1 << 20)),
-                Contender::Bare | Contender::Media => None,
-            }),
+            binary_mib: None,
             connects: vec![],
         }
     }
