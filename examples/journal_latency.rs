@@ -4,20 +4,16 @@
 //! folder, draining to a database (an SQLite file beside the journal unless one is named; it must be empty). Isn't: a test;
 //! it prints what it measured and judges nothing.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::print_stdout,
-    reason = "a program that prints a measurement"
-)]
+#![allow(clippy::print_stdout, reason = "a program that prints a measurement")]
 
 use secrecy::SecretString;
-use std::sync::{Arc, Mutex};
+use std::error::Error;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use uuid::Uuid;
 use vivavoce::clock::wall;
 use vivavoce::ids::{EntryId, InvitationId, SessionId};
-use vivavoce::store::journal::{Journal, Settings, Watch};
+use vivavoce::store::journal::{Full, Journal, Settings, Watch};
 use vivavoce::store::sample::{CANDIDATE, POSITION, TENANT};
 use vivavoce::store::{Entry, NewInvitation, Source, Speaker};
 
@@ -27,26 +23,31 @@ const ENTRIES_EACH: i32 = 600;
 
 #[derive(Default)]
 struct Latencies(Mutex<Vec<Duration>>);
+impl Latencies {
+    fn all(&self) -> std::sync::MutexGuard<'_, Vec<Duration>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
 impl Watch for Latencies {
     fn durable(&self, after: Duration) {
-        self.0.lock().unwrap().push(after);
+        self.all().push(after);
     }
 }
 
 #[tokio::main]
-async fn main() {
-    let folder = tempfile::tempdir_in(".").unwrap();
+async fn main() -> Result<(), Box<dyn Error>> {
+    let folder = tempfile::tempdir_in(".")?;
     let beside = format!("sqlite:{}", folder.path().join("store.db").display());
     let url = std::env::args().nth(1).unwrap_or(beside);
-    let store = vivavoce::store::open(&SecretString::from(url)).unwrap();
-    store.migrate().await.unwrap();
-    store.add_sample().await.unwrap();
+    let store = vivavoce::store::open(&SecretString::from(url))?;
+    store.migrate().await?;
+    store.add_sample().await?;
     let latencies = Arc::new(Latencies::default());
     let settings = Settings {
         watch: Arc::clone(&latencies) as _,
         ..Settings::default()
     };
-    let (journal, driver) = Journal::open(&folder.path().join("journal"), Arc::clone(&store), settings).unwrap();
+    let (journal, driver) = Journal::open(&folder.path().join("journal"), Arc::clone(&store), settings)?;
     let driver = tokio::spawn(driver.run());
 
     let mut interviews = tokio::task::JoinSet::new();
@@ -60,8 +61,8 @@ async fn main() {
             created_at: wall(),
             expires_at: wall(),
         };
-        store.invitation_create(TENANT, &new).await.unwrap();
-        let session = store.session_open(TENANT, new.id, wall()).await.unwrap().session.id;
+        store.invitation_create(TENANT, &new).await?;
+        let session = store.session_open(TENANT, new.id, wall()).await?.session.id;
         let journal = journal.clone();
         interviews.spawn(async move {
             // Spread over the interval, as talks are.
@@ -69,16 +70,19 @@ async fn main() {
             let mut tick = tokio::time::interval(EVERY);
             for sequence in 1..=ENTRIES_EACH {
                 tick.tick().await;
-                journal.put(TENANT, vec![entry(session, sequence)]).unwrap();
+                journal.put(TENANT, vec![entry(session, sequence)])?;
             }
+            Ok::<_, Full>(())
         });
     }
-    interviews.join_all().await;
+    for put in interviews.join_all().await {
+        put?;
+    }
     let waiting = journal.status().queued;
     let left = journal.close(Duration::from_secs(30)).await;
-    driver.await.unwrap();
+    driver.await?;
 
-    let mut all = latencies.0.lock().unwrap().clone();
+    let mut all = latencies.all().clone();
     all.sort_unstable();
     let at = |share: f64| all[((all.len() - 1) as f64 * share) as usize].as_secs_f64() * 1e3;
     println!(
@@ -94,6 +98,7 @@ async fn main() {
         at(1.0)
     );
     println!("waiting for the database at the end: {waiting}, after the flush: {left:?}");
+    Ok(())
 }
 
 fn entry(session: SessionId, sequence: i32) -> Entry {
