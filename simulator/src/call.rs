@@ -28,6 +28,9 @@ pub(crate) const SIDEBAND: usize = 4_096;
 pub(crate) const SEND_MAX: Duration = Duration::from_secs(5);
 /// OpenAI drops a peer about so long after its last Binding request.
 const CONSENT_MAX: Duration = Duration::from_secs(30);
+/// How long the sockets of a peer that vanished stay, so that nothing on this machine answers for them.
+const HAUNT: Duration = Duration::from_secs(120);
+const VANISHED: &str = "vanished by fault";
 /// A client that has not connected by then never will.
 const CONNECT_MAX: Duration = Duration::from_secs(30);
 
@@ -49,6 +52,8 @@ pub(crate) enum Command {
     Expire,
     /// The channel closes; the peer lives on.
     CloseChannel,
+    /// The peer is gone without a word, for good.
+    Vanish,
     /// Everything of the peer's is swallowed from here on, or no longer.
     Blackhole(bool),
     /// USE-CANDIDATE strictness on or off.
@@ -91,6 +96,7 @@ pub(crate) struct Call {
     open: bool,
     /// The channel was closed by a fault: its end is not the client's.
     channel_shut: bool,
+    vanished: bool,
     unsent: u64,
     ended: Option<String>,
 }
@@ -107,6 +113,7 @@ impl Call {
             started: Instant::now(),
             open: false,
             channel_shut: false,
+            vanished: false,
             unsent: 0,
             ended: None,
         }
@@ -140,11 +147,25 @@ impl Call {
                 _ = watch.tick() => self.watch(),
             }
         }
+        if self.vanished {
+            let last = self.snapshot();
+            self.haunt();
+            return last;
+        }
         for event in self.wire.flush() {
             self.send(&event).await;
         }
         self.outlet.close(1000, self.ended.as_deref().unwrap_or_default()).await;
         self.snapshot()
+    }
+
+    /// A host that is gone refuses nothing: its sockets stay, deaf and dumb, until everybody has let go of them.
+    fn haunt(self) {
+        let Self { outlet, .. } = self;
+        tokio::spawn(async move {
+            tokio::time::sleep(HAUNT).await;
+            drop(outlet);
+        });
     }
 
     fn now(&self) -> Duration {
@@ -176,6 +197,11 @@ impl Call {
             Command::ChannelClosed if self.channel_shut => {}
             Command::ChannelClosed => self.ended = Some("channel closed by the client".to_owned()),
             Command::Blackhole(on) => self.with_front(|f| f.blackhole.store(on, Ordering::Relaxed)),
+            Command::Vanish => {
+                self.with_front(|f| f.blackhole.store(true, Ordering::Relaxed));
+                self.vanished = true;
+                self.ended = Some(VANISHED.to_owned());
+            }
             Command::Strict(on) => self.with_front(|f| f.strict.store(on, Ordering::Relaxed)),
             Command::Snapshot(reply) => {
                 let _ = reply.send(self.snapshot());

@@ -8,12 +8,15 @@ use std::{
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
-use tokio::sync::{mpsc, oneshot};
+use tokio::{
+    sync::{mpsc, oneshot},
+    time::Instant,
+};
 use tokio_util::task::TaskTracker;
 
 use crate::{
     call::Command,
-    conversation::{Faults, Judge, Mode, QUESTIONS_MAX},
+    conversation::{Exam, Faults, Judge, Mode, QUESTIONS_MAX},
     wire::WireFaults,
 };
 
@@ -30,6 +33,7 @@ pub(crate) struct Defaults {
     /// 1 to 8.
     pub(crate) questions: usize,
     pub(crate) judge: Judge,
+    pub(crate) exam: Exam,
     pub(crate) faults: Faults,
     pub(crate) wire: WireFaults,
     /// Whether RTP goes on, silent, between turns.
@@ -52,6 +56,7 @@ impl Default for Defaults {
             mode: Mode::Interviewer,
             questions: 6,
             judge: Judge::default(),
+            exam: Exam::default(),
             faults: Faults::default(),
             wire: WireFaults::default(),
             continuous: true,
@@ -89,9 +94,15 @@ fn overlay(into: &mut Value, from: &Value) {
 /// An HTTP refusal that the next calls get.
 #[derive(Debug, Clone, Deserialize)]
 pub(crate) struct Refusal {
-    /// How many calls.
+    /// How many calls, where no time is told.
     #[serde(default = "one")]
     pub(crate) count: u32,
+    /// Every call for so long, in ms from the order on.
+    pub(crate) for_ms: Option<u64>,
+    /// No answer at all: the caller is left to wait.
+    #[serde(default)]
+    pub(crate) hang: bool,
+    #[serde(default = "unavailable")]
     pub(crate) status: u16,
     pub(crate) code: Option<String>,
     pub(crate) message: Option<String>,
@@ -101,6 +112,10 @@ pub(crate) struct Refusal {
 
 fn one() -> u32 {
     1
+}
+
+fn unavailable() -> u16 {
+    503
 }
 
 struct Entry {
@@ -114,7 +129,9 @@ struct State {
     defaults: Defaults,
     calls: BTreeMap<String, Entry>,
     ended: VecDeque<String>,
-    refusals: VecDeque<Refusal>,
+    /// Each with when it lapses, if it does by time.
+    refusals: VecDeque<(Refusal, Option<Instant>)>,
+    refused: u64,
     /// Ephemeral keys: value to (expiry in s of the epoch, session).
     secrets: BTreeMap<String, (u64, Value)>,
 }
@@ -141,21 +158,39 @@ impl Registry {
     }
 
     /// Puts one refusal off the queue's head, if there is one.
-    pub(crate) fn refusal(&self) -> Option<Refusal> {
+    pub(crate) fn refusal(&self, now: Instant) -> Option<Refusal> {
         let mut state = self.state();
-        let head = state.refusals.front_mut()?;
-        head.count = head.count.saturating_sub(1);
-        let refusal = head.clone();
-        if refusal.count == 0 {
+        while state
+            .refusals
+            .front()
+            .is_some_and(|(_, until)| until.is_some_and(|until| now >= until))
+        {
             state.refusals.pop_front();
         }
+        let (head, until) = state.refusals.front_mut()?;
+        head.count -= u32::from(until.is_none());
+        let (refusal, spent) = (head.clone(), head.count == 0);
+        if spent {
+            state.refusals.pop_front();
+        }
+        state.refused += 1;
         Some(refusal)
     }
 
-    pub(crate) fn refuse(&self, refusal: Refusal) {
-        if refusal.count > 0 {
-            self.state().refusals.push_back(refusal);
+    /// The next calls are refused. `count` 0 without a time takes all such orders back.
+    pub(crate) fn refuse(&self, refusal: Refusal, now: Instant) {
+        let until = refusal.for_ms.map(|ms| now + Duration::from_millis(ms));
+        let mut state = self.state();
+        match (refusal.count, until) {
+            (0, None) => state.refusals.clear(),
+            (0, Some(_)) => state.refusals.push_back((Refusal { count: 1, ..refusal }, until)),
+            _ => state.refusals.push_back((refusal, until)),
         }
+    }
+
+    /// Requests refused so far.
+    pub(crate) fn refused(&self) -> u64 {
+        self.state().refused
     }
 
     pub(crate) fn keep_secret(&self, value: &str, expires_at: u64, session: Value) {
@@ -255,6 +290,7 @@ impl Registry {
         state.calls.retain(|id, _| going.contains(id));
         state.ended.clear();
         state.refusals.clear();
+        state.refused = 0;
         state.defaults = Defaults::default();
     }
 }

@@ -206,3 +206,63 @@ async fn a_browser_may_post_its_offer_with_an_ephemeral_key() {
     assert_eq!(post("ek_forged".to_owned()).send().await.unwrap().status(), 401);
     simulator.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_peer_that_vanishes_says_nothing_and_its_ports_stay() {
+    let simulator = simulator(Value::Null).await;
+    let mut peer = Peer::connect(&simulator, &session("gpt-realtime-2.1")).await;
+    peer.event("session.created").await;
+    order(&simulator, "faults", json!({"kind": "vanish", "call": peer.call_id})).await;
+    assert!(
+        state(&mut peer, RTCPeerConnectionState::Disconnected).await,
+        "it was closed, or is still there"
+    );
+    assert!(!peer.events.is_closed(), "the channel was closed");
+    let call = control(&simulator, &format!("calls/{}", peer.call_id)).await;
+    assert_eq!(
+        (&call["state"], &call["ended_because"]),
+        (&json!("ended"), &json!("vanished by fault"))
+    );
+    simulator.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn calls_are_refused_for_a_time_or_left_to_wait() {
+    let simulator = simulator(Value::Null).await;
+    let url = format!("http://{}/v1/realtime/calls", simulator.addr());
+    let call = || {
+        http()
+            .post(&url)
+            .bearer_auth("sk-x")
+            .header("content-type", "application/sdp")
+            .body("v=0")
+    };
+    let began = tokio::time::Instant::now();
+    let refusal = json!({"kind": "refuse", "for_ms": 600, "status": 429, "retry_after": 2});
+    order(&simulator, "faults", refusal).await;
+    for _ in 0..3 {
+        let answer = call().send().await.unwrap();
+        assert_eq!(
+            (answer.status().as_u16(), &answer.headers()["retry-after"]),
+            (429, &"2".parse().unwrap())
+        );
+    }
+    // the offer makes no sense: 400 is what it is answered once calls are taken
+    while call().send().await.unwrap().status() != 400 {
+        assert!(began.elapsed() < WAIT, "it never takes calls again");
+    }
+    assert!(began.elapsed() >= Duration::from_millis(600));
+    assert!(control(&simulator, "calls").await["refused"].as_u64().unwrap() >= 3);
+
+    order(
+        &simulator,
+        "faults",
+        json!({"kind": "refuse", "for_ms": 60_000, "hang": true}),
+    )
+    .await;
+    let hung = call().timeout(Duration::from_millis(300)).send().await;
+    assert!(hung.unwrap_err().is_timeout());
+    order(&simulator, "faults", json!({"kind": "refuse", "count": 0})).await;
+    assert_eq!(call().send().await.unwrap().status(), 400);
+    simulator.stop().await;
+}

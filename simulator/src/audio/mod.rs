@@ -1,5 +1,6 @@
 //! Sound without a transport: voice activity, the spoken clips, G.711.
 
+pub(crate) mod file;
 pub(crate) mod g711;
 pub(crate) mod vad;
 pub(crate) mod voice;

@@ -78,6 +78,13 @@ pub(crate) fn digits(digits: &[u8], pattern: &Pattern) -> Utterance {
     Utterance::new(text, encode(&pcm))
 }
 
+/// Digits from one to another as dual tones, their words being words: frame for frame as long as the next.
+pub(crate) fn count(from: u8, to: u8, pattern: &Pattern) -> Utterance {
+    let digits: Vec<u8> = (from..=to).collect();
+    let spoken = self::digits(&digits, pattern);
+    Utterance::new(judge::words_of(&digits), spoken.packets().to_vec())
+}
+
 fn encode(pcm48: &[i16]) -> Vec<Bytes> {
     let Ok(mut encoder) = Encoder::new(48_000, Channels::Mono, Application::Voip) else {
         return Vec::new();

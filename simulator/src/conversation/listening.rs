@@ -18,7 +18,7 @@ use crate::{
         RATE,
         vad::{Change, Vad},
     },
-    judge::Detector,
+    judge::{Detector, words_of},
 };
 
 /// The transcription's ordinary delay after a turn.
@@ -62,7 +62,7 @@ impl Ear {
 impl Conversation {
     /// Sound of the candidate's, in the sender's time; of its beginning `told` samples were listened to already.
     pub(crate) fn hear(&mut self, now: Duration, pcm: &[i16], told: usize) {
-        if self.setup.mode == Mode::Judge {
+        if self.setup.mode.decodes() {
             self.judge(now, pcm);
         }
         self.listen(now, &pcm[told.min(pcm.len())..]);
@@ -117,7 +117,7 @@ impl Conversation {
         let item_id = self.ear.pending.take().unwrap_or_else(|| self.id("item"));
         self.emit(json!({"type": "input_audio_buffer.speech_stopped", "audio_end_ms": end_ms, "item_id": item_id}));
         self.turn(now, &item_id, loud_ms);
-        if detection.create_response && self.setup.mode == Mode::Interviewer {
+        if detection.create_response && self.setup.mode != Mode::Judge {
             self.answer(now);
         }
     }
@@ -178,11 +178,15 @@ impl Conversation {
     /// The stand-in for what was said: it says that it is one, and how long the speech was.
     fn words(&mut self, loud_ms: u64) -> String {
         let (turn, seconds) = (self.ear.turns, loud_ms as f64 / 1_000.0);
-        let digits: Vec<String> = self.ear.digits.drain(..).map(|d| d.to_string()).collect();
-        if self.setup.mode == Mode::Judge {
-            return format!("[simulated transcript] turn {turn}, digits {}", digits.join(" "));
+        let heard = std::mem::take(&mut self.ear.digits);
+        match self.setup.mode {
+            Mode::Interviewer => format!("[simulated transcript] turn {turn}, speech of {seconds:.1} s"),
+            Mode::Judge => {
+                let digits: Vec<String> = heard.iter().map(ToString::to_string).collect();
+                format!("[simulated transcript] turn {turn}, digits {}", digits.join(" "))
+            }
+            Mode::Exam => format!("[simulated transcript] turn {turn}, digits {}", words_of(&heard)),
         }
-        format!("[simulated transcript] turn {turn}, speech of {seconds:.1} s")
     }
 
     fn transcribe(&mut self, now: Duration, item_id: &str, words: &str, parts: usize, loud_ms: u64) {

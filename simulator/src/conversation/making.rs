@@ -14,7 +14,7 @@ use super::{
 };
 use crate::{
     audio::{FRAME, FRAME_MS, g711, voice::Utterance},
-    judge::digits_from,
+    judge::{digits_from, digits_in_words},
 };
 
 /// What an item will be.
@@ -127,7 +127,7 @@ impl Conversation {
 
     fn open_sound(&mut self, answer: &Answer, making: &Making, utterance: &Utterance) {
         self.speaking.spoke = true;
-        if self.setup.mode == Mode::Judge {
+        if self.setup.mode.decodes() {
             self.record.will_say(&making.item_id, self.bursts(utterance));
         }
         if self.setup.transport == Transport::WebRtc {
@@ -137,9 +137,13 @@ impl Conversation {
 
     /// Frame number and digit of each burst in a spoken sequence.
     fn bursts(&self, utterance: &Utterance) -> Vec<(u64, u8)> {
-        let pattern = self.setup.judge.pattern();
+        let pattern = self.setup.pattern();
         let at = |n: usize| u64::from(pattern.lead_ms) + n as u64 * u64::from(pattern.interval_ms);
-        digits_from(utterance.text())
+        let digits = match self.setup.mode {
+            Mode::Exam => digits_in_words(utterance.text()),
+            Mode::Interviewer | Mode::Judge => digits_from(utterance.text()),
+        };
+        digits
             .into_iter()
             .enumerate()
             .map(|(n, d)| (at(n) / FRAME_MS, d))

@@ -7,6 +7,7 @@
 
 mod client;
 mod error;
+mod exam;
 mod items;
 mod listening;
 mod making;
@@ -30,6 +31,7 @@ use serde_json::{Value, json};
 
 pub(crate) use self::{
     error::ApiError,
+    exam::Exam,
     script::QUESTIONS_MAX,
     session::Session,
     setup::{Faults, Judge, Mode, Setup, Transcripts, Transport},

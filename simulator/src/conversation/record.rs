@@ -9,6 +9,7 @@ use super::{
     session::Session,
     setup::Setup,
 };
+use crate::judge::digits_in_words;
 
 /// At most so many of the client's events are kept.
 const CLIENT_EVENTS_MAX: usize = 5_000;
@@ -95,6 +96,15 @@ impl Record {
         })
     }
 
+    /// The digits of all items of a role that have words, in order.
+    fn digits_of(items: &Items, role: &str) -> String {
+        let words = items
+            .iter()
+            .filter(|i| i.role() == role)
+            .map(|i| digits_in_words(&i.words));
+        words.flatten().map(|d| d.to_string()).collect()
+    }
+
     /// The record as JSON.
     pub(crate) fn value(&self, setup: &Setup, items: &Items, session: &Session) -> Value {
         json!({
@@ -104,6 +114,7 @@ impl Record {
             "digits_text": self.digits.iter().filter_map(|d| d["digit"].as_u64()).map(|d| d.to_string()).collect::<String>(),
             "spoken_digits": self.spoken,
             "spoken_digits_text": self.spoken.iter().filter_map(|d| d["digit"].as_u64()).map(|d| d.to_string()).collect::<String>(),
+            "said_by_user": Self::digits_of(items, "user"), "said_by_assistant": Self::digits_of(items, "assistant"),
             "truncations": self.truncations, "responses": self.responses, "errors": self.errors,
             "client_events": self.client_events, "client_events_count": self.client_events_count,
             "server_events_count": self.server_events_count,

@@ -81,7 +81,7 @@ pub(crate) fn next<'a>(
     }
 }
 
-fn end_call(tools: &[Value]) -> Option<Call> {
+pub(super) fn end_call(tools: &[Value]) -> Option<Call> {
     let tool = tools.iter().find(|t| t["name"] == END_TOOL)?;
     let mut arguments = serde_json::Map::new();
     // Strings that the tool requires get a reason; a model would fill them too.
@@ -101,7 +101,7 @@ fn end_call(tools: &[Value]) -> Option<Call> {
     })
 }
 
-fn wants_end(text: &str) -> bool {
+pub(super) fn wants_end(text: &str) -> bool {
     let text = text.to_lowercase();
     ["say goodbye", "time is up"].iter().any(|w| text.contains(w))
 }

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use super::exam::Exam;
 use crate::judge::{Pattern, digits_from};
 
 /// How sound travels.
@@ -24,6 +25,15 @@ pub(crate) enum Mode {
     Interviewer,
     /// Says digits, writes down digits.
     Judge,
+    /// An interview in digits (`exam.rs`).
+    Exam,
+}
+
+impl Mode {
+    /// Whether the candidate's sounds are decoded as digits.
+    pub(crate) fn decodes(self) -> bool {
+        matches!(self, Self::Judge | Self::Exam)
+    }
 }
 
 /// Judge mode's settings.
@@ -134,6 +144,7 @@ pub(crate) struct Setup {
     /// 1 to 8.
     pub(crate) questions: usize,
     pub(crate) judge: Judge,
+    pub(crate) exam: Exam,
     pub(crate) faults: Faults,
     /// Wall clock at the call's beginning, in ms of the epoch.
     pub(crate) epoch_ms: u64,
@@ -145,4 +156,14 @@ pub(crate) struct Setup {
     pub(crate) word: Duration,
     /// The session's most.
     pub(crate) lifetime: Duration,
+}
+
+impl Setup {
+    /// How spoken digits are laid out.
+    pub(crate) fn pattern(&self) -> Pattern {
+        match self.mode {
+            Mode::Exam => self.exam.pattern(),
+            Mode::Interviewer | Mode::Judge => self.judge.pattern(),
+        }
+    }
 }

@@ -7,7 +7,7 @@ use std::{collections::VecDeque, time::Duration};
 use serde_json::{Value, json};
 
 use super::{
-    Conversation, Due, Mode,
+    Conversation, Due, Mode, exam,
     items::Item,
     making::{Making, Part},
     script::{self, Plan},
@@ -129,6 +129,12 @@ impl Conversation {
             };
         }
         let asked = options["instructions"].as_str().unwrap_or_default();
+        if self.setup.mode == Mode::Exam {
+            return match context {
+                Some(items) => exam::next(items.iter(), &self.setup.exam, tools, asked),
+                None => exam::next(self.items.iter(), &self.setup.exam, tools, asked),
+            };
+        }
         match context {
             Some(items) => script::next(items.iter(), self.setup.questions, tools, asked),
             None => script::next(self.items.iter(), self.setup.questions, tools, asked),

@@ -40,7 +40,7 @@ async fn offered(app: &App, asked: Asked, request: Request) -> Result<Response, 
     let headers = request.headers().clone();
     no_beta(&headers)?;
     let caller = authorize(app, bearer(&headers).as_deref())?;
-    ordered_refusal(app)?;
+    ordered_refusal(app).await?;
     let (sdp, session) = read(&headers, request).await?;
     let bound = match caller {
         Caller::Ephemeral(session) => Some(session),
@@ -144,7 +144,7 @@ pub(crate) fn make(
         .or_else(|| named(bound))
         .or(model)
         .unwrap_or_else(|| "gpt-realtime-2.1".to_owned());
-    if !(model.starts_with("gpt-realtime") || model == "judge" || model == "interviewer") {
+    if !(model.starts_with("gpt-realtime") || ["judge", "exam", "interviewer"].contains(&model.as_str())) {
         let message = format!("The model `{model}` does not exist or you do not have access to it.");
         return Err(refusal(StatusCode::NOT_FOUND, "model_not_found", &message));
     }
@@ -152,6 +152,7 @@ pub(crate) fn make(
     let defaults = app.registry.defaults();
     let mode = match model.as_str() {
         "judge" => Mode::Judge,
+        "exam" => Mode::Exam,
         "interviewer" => Mode::Interviewer,
         _ => defaults.mode,
     };
@@ -173,6 +174,7 @@ pub(crate) fn make(
         mode,
         questions: defaults.questions,
         judge: defaults.judge.clone(),
+        exam: defaults.exam.clone(),
         faults: defaults.faults.clone(),
         epoch_ms,
         continuous: defaults.continuous,

@@ -9,6 +9,7 @@ use axum::{
 };
 use serde::Deserialize;
 use serde_json::{Value, json};
+use tokio::time::Instant;
 
 use super::{App, refusal};
 use crate::{call::Command, conversation::Faults, registry::Refusal, wire::WireFaults};
@@ -28,7 +29,7 @@ async fn list(State(app): State<App>) -> Json<Value> {
         calls.extend(app.registry.tell(&id).await);
     }
     calls.sort_by_key(|c| c["started_epoch_ms"].as_u64());
-    Json(json!({"calls": calls}))
+    Json(json!({"calls": calls, "refused": app.registry.refused()}))
 }
 
 async fn one(State(app): State<App>, Path(id): Path<String>) -> Response {
@@ -68,8 +69,12 @@ struct Order {
 #[derive(Debug, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 enum Fault {
-    /// The peer or socket ends at once.
+    /// The peer or socket ends at once, in good order: DTLS says so, or a close frame.
     DropPeer,
+    /// The same, by the name of what is closed.
+    CloseDtls,
+    /// The peer or socket is gone for good and never says so.
+    Vanish,
     /// The peer is cut off without a word; `on: false` brings it back.
     Blackhole {
         #[serde(default = "yes")]
@@ -77,7 +82,7 @@ enum Fault {
     },
     /// The event channel closes, the peer stays.
     CloseChannel,
-    /// The next calls are refused.
+    /// The next calls are refused, or all for some time.
     Refuse(Refusal),
     /// The session's time is over.
     Expire,
@@ -99,10 +104,11 @@ fn yes() -> bool {
 async fn faults(State(app): State<App>, Json(order): Json<Order>) -> Response {
     let command: Box<dyn Fn() -> Command + Send> = match order.fault {
         Fault::Refuse(refusal) => {
-            app.registry.refuse(refusal);
+            app.registry.refuse(refusal, Instant::now());
             return Json(json!({"calls": 0})).into_response();
         }
-        Fault::DropPeer => Box::new(|| Command::End("dropped by fault".to_owned())),
+        Fault::DropPeer | Fault::CloseDtls => Box::new(|| Command::End("dropped by fault".to_owned())),
+        Fault::Vanish => Box::new(|| Command::Vanish),
         Fault::Blackhole { on } => Box::new(move || Command::Blackhole(on)),
         Fault::CloseChannel => Box::new(|| Command::CloseChannel),
         Fault::Expire => Box::new(|| Command::Expire),

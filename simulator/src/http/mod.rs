@@ -11,6 +11,9 @@ mod calls;
 mod control;
 mod responses;
 mod sockets;
+mod transcriptions;
+
+use std::time::Duration;
 
 use axum::{
     Json, Router,
@@ -20,12 +23,16 @@ use axum::{
     routing::{get, post},
 };
 use serde_json::{Value, json};
+use tokio::time::Instant;
 use tower_http::{
     cors::{AllowHeaders, AllowMethods, AllowOrigin, CorsLayer},
     set_header::SetResponseHeaderLayer,
 };
 
 use crate::{peer::PeerConfig, registry::Registry};
+
+/// A request that is left hanging is answered after so long, if anybody still waits.
+const HANG_MAX: Duration = Duration::from_secs(120);
 
 /// What every handler shares.
 #[derive(Clone)]
@@ -41,7 +48,7 @@ pub(crate) fn router(app: App) -> Router {
         .route("/realtime/client_secrets", post(calls::client_secret))
         .route("/realtime", get(sockets::connect))
         .route("/responses", post(responses::create))
-        .route("/audio/transcriptions", post(responses::transcribe))
+        .route("/audio/transcriptions", post(transcriptions::create))
         .route("/models", get(models));
     Router::new()
         .nest("/v1", api)
@@ -144,10 +151,13 @@ pub(crate) fn no_beta(headers: &HeaderMap) -> Result<(), Response> {
 }
 
 /// A refusal that was ordered for this call, if one was.
-pub(crate) fn ordered_refusal(app: &App) -> Result<(), Response> {
-    let Some(ordered) = app.registry.refusal() else {
+pub(crate) async fn ordered_refusal(app: &App) -> Result<(), Response> {
+    let Some(ordered) = app.registry.refusal(Instant::now()) else {
         return Ok(());
     };
+    if ordered.hang {
+        tokio::time::sleep(HANG_MAX).await;
+    }
     let status = StatusCode::from_u16(ordered.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     let code = ordered.code.as_deref().unwrap_or(match status.as_u16() {
         401 => "invalid_api_key",

@@ -17,7 +17,10 @@ const WORDS: &str = "[simulated] no model wrote this";
 const DEPTH_MAX: usize = 24;
 
 pub(crate) async fn create(State(app): State<App>, headers: HeaderMap, body: Bytes) -> Response {
-    if let Err(response) = authorize(&app, bearer(&headers).as_deref()).and_then(|_| ordered_refusal(&app)) {
+    if let Err(response) = authorize(&app, bearer(&headers).as_deref()) {
+        return response;
+    }
+    if let Err(response) = ordered_refusal(&app).await {
         return response;
     }
     let Ok(body) = serde_json::from_slice::<Value>(&body) else {
@@ -55,14 +58,6 @@ pub(crate) async fn create(State(app): State<App>, headers: HeaderMap, body: Byt
             "output_tokens_details": {"reasoning_tokens": 0}, "total_tokens": tokens_in + tokens_out},
     }))
     .into_response()
-}
-
-/// `POST /v1/audio/transcriptions`: the length of what came, and that nobody listened.
-pub(crate) async fn transcribe(State(app): State<App>, headers: HeaderMap, body: Bytes) -> Response {
-    if let Err(response) = authorize(&app, bearer(&headers).as_deref()).and_then(|_| ordered_refusal(&app)) {
-        return response;
-    }
-    Json(json!({"text": format!("[simulated transcript] a request of {} bytes", body.len()), "usage": {"type": "duration", "seconds": 0}})).into_response()
 }
 
 /// A value that satisfies `schema`, as far as strict schemas go.

@@ -42,12 +42,17 @@ pub(crate) async fn connect(
     headers: HeaderMap,
     upgrade: WebSocketUpgrade,
 ) -> Response {
-    match accepted(&app, asked, &headers, upgrade) {
+    match accepted(&app, asked, &headers, upgrade).await {
         Ok(response) | Err(response) => response,
     }
 }
 
-fn accepted(app: &App, asked: Asked, headers: &HeaderMap, upgrade: WebSocketUpgrade) -> Result<Response, Response> {
+async fn accepted(
+    app: &App,
+    asked: Asked,
+    headers: &HeaderMap,
+    upgrade: WebSocketUpgrade,
+) -> Result<Response, Response> {
     no_beta(headers)?;
     let protocols = headers
         .get(header::SEC_WEBSOCKET_PROTOCOL)
@@ -80,7 +85,7 @@ fn accepted(app: &App, asked: Asked, headers: &HeaderMap, upgrade: WebSocketUpgr
         })?;
         return Ok(upgrade.on_upgrade(|socket| sideband(socket, commands)));
     }
-    ordered_refusal(app)?;
+    ordered_refusal(app).await?;
     let bound = match &caller {
         Caller::Ephemeral(session) => Some(session),
         Caller::Project => None,

@@ -7,9 +7,11 @@
 
 mod detector;
 mod tones;
+mod words;
 
 pub use detector::{Detector, Heard};
 pub use tones::{Pattern, digits_from, encode};
+pub use words::{digits_in_words, words_of};
 
 /// The four low and four high frequencies of ITU-T Q.23, in Hz.
 const LOW_HZ: [f32; 4] = [697.0, 770.0, 852.0, 941.0];

@@ -1,6 +1,7 @@
 //! The machine in virtual time: orders of events, refusals, interruptions, faults, and what must hold whatever happens.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+mod exam;
 mod orders;
 mod property;
 mod rules;
@@ -25,6 +26,7 @@ fn setup(transport: Transport) -> Setup {
         mode: Mode::Interviewer,
         questions: 3,
         judge: Judge::default(),
+        exam: Exam::default(),
         faults: Faults::default(),
         epoch_ms: 1_000_000,
         continuous: true,
