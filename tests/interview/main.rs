@@ -11,18 +11,26 @@
 #![allow(clippy::large_futures, clippy::large_stack_arrays, reason = "a test's own stack")]
 
 mod barge_in;
+#[path = "../support/digits.rs"]
 mod digits;
 mod edges;
 mod endings;
+mod hundreds;
+#[path = "../support/logs.rs"]
 mod logs;
 mod loss;
+#[path = "../support/lossy.rs"]
 mod lossy;
+#[path = "../support/peer.rs"]
 mod peer;
 #[path = "../support/postgres.rs"]
 mod postgres;
+#[path = "../support/socket.rs"]
 mod socket;
+#[path = "../support/stack.rs"]
 mod stack;
 mod typed;
+#[path = "../support/voice.rs"]
 mod voice;
 mod whip;
 mod whole;
