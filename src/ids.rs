@@ -43,4 +43,6 @@ id! {
     SessionId,
     /// One row of the transcript.
     EntryId,
+    /// One run of the server: new at each start.
+    ProcessId,
 }

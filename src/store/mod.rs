@@ -11,13 +11,15 @@ mod error;
 pub mod journal;
 pub mod model;
 pub mod postgres;
+mod processes;
 pub mod sample;
 pub mod sqlite;
 
 pub use error::{Cause, Error, Kind};
 pub use model::*;
+pub use processes::*;
 
-use crate::ids::{CandidateId, InvitationId, PositionId, SessionId, TenantId};
+use crate::ids::{CandidateId, InvitationId, PositionId, ProcessId, SessionId, TenantId};
 use async_trait::async_trait;
 use secrecy::{ExposeSecret, SecretString};
 use sqlx::SqlSafeStr;
@@ -87,6 +89,9 @@ pub trait Store: Send + Sync + 'static {
     async fn session_step(&self, tenant: TenantId, id: SessionId, step: &SessionStep) -> Result<bool>;
     /// A transition of a leg, or anything else an operator will ask about later.
     async fn session_event(&self, tenant: TenantId, id: SessionId, event: &SessionEvent) -> Result<()>;
+    /// Whether the holder of this fence still has its say on what happens at `at`: true unless a newer one had taken the
+    /// session's lease by then.
+    async fn lease_covers(&self, tenant: TenantId, id: SessionId, fence: Fence, at: OffsetDateTime) -> Result<bool>;
     /// What happened, oldest first.
     async fn session_events(&self, tenant: TenantId, id: SessionId) -> Result<Vec<SessionEvent>>;
     /// Consent given or withheld, with the version of its words.
@@ -96,8 +101,45 @@ pub trait Store: Send + Sync + 'static {
 
     /// Stores entries of the tap: a new id is inserted, a known id is replaced if `revision` is higher, else left.
     async fn transcript_put(&self, tenant: TenantId, entries: &[Entry]) -> Result<()>;
+    /// The same for entries that a holder of their session's lease wrote, whose fence each bears. What a former holder says
+    /// was begun before the newest taking is stored whenever it comes; of the time after it, it has no word any more.
+    /// Answers how many were refused for that.
+    async fn transcript_put_held(&self, tenant: TenantId, entries: &[(Fence, Entry)]) -> Result<usize>;
     /// The transcript in conversation order (`sequence_number`, then content index). Reported ones only where asked for.
     async fn transcript(&self, tenant: TenantId, session: SessionId, with_reported: bool) -> Result<Vec<Entry>>;
+
+    /// A process is there. What is left of a former one of its node is taken away: its leases are free at once.
+    async fn process_begin(&self, process: &Process) -> Result<()>;
+    /// Its heartbeat. Answers how often it was poked: a count that has risen says that a lease of its was taken or is
+    /// wanted, or that a session of its was ended by another. None: it has no row (any more) and must begin again.
+    async fn process_beat(&self, id: ProcessId, is_draining: bool) -> Result<Option<i64>>;
+    /// It ends in good order: its leases are free at once.
+    async fn process_end(&self, id: ProcessId) -> Result<()>;
+    /// The processes that were heard of within that time, the last first.
+    async fn processes(&self, within: Duration) -> Result<Vec<SeenProcess>>;
+    /// Asks for a session's lease. Given where it is free, the asker's already, or its owner's who has been silent for
+    /// `dead_after`; the former owner is poked. A draining owner is told that it is wanted.
+    async fn lease_take(
+        &self,
+        tenant: TenantId,
+        id: SessionId,
+        by: ProcessId,
+        dead_after: Duration,
+    ) -> Result<LeaseTaken>;
+    /// A session's lease; None if nobody ever had one.
+    async fn lease(&self, tenant: TenantId, id: SessionId) -> Result<Option<Lease>>;
+    /// Gives it back. False: it was not of this fence any more.
+    async fn lease_release(&self, tenant: TenantId, id: SessionId, fence: Fence) -> Result<bool>;
+    /// Pokes whoever has the lease: something about the session has changed.
+    async fn lease_poke(&self, tenant: TenantId, id: SessionId) -> Result<()>;
+    /// Sessions of all tenants that no process drives (none that was heard of within `dead_after`) and that have no end in
+    /// the store, though their events tell of one, or their time was over that long ago. The oldest first, at most `most`.
+    async fn sessions_adrift(
+        &self,
+        dead_after: Duration,
+        overdue_by: Duration,
+        most: u32,
+    ) -> Result<Vec<(TenantId, SessionId)>>;
 
     /// The kept answer to an `Idempotency-Key` of this caller and route, or a claim on it.
     async fn idempotency_begin(&self, key: &IdempotencyKey, at: OffsetDateTime) -> Result<Idempotency>;

@@ -5,6 +5,7 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+mod processes;
 mod sessions;
 mod transcript;
 
@@ -33,6 +34,11 @@ pub(super) async fn run(make: impl Fn() -> Arc<dyn Store>) {
     transcript::reported_never_takes_a_tapped_ones_place(&*store).await;
     transcript::odd_text_is_kept(&*store).await;
     transcript::another_tenant_sees_and_writes_nothing(&*store).await;
+    processes::processes_come_and_go(&*store).await;
+    processes::a_lease_is_one_processes(&make).await;
+    processes::a_draining_owner_hears_that_it_is_wanted(&*store).await;
+    processes::a_former_holder_has_no_word_on_what_came_after(&*store).await;
+    processes::sessions_that_nobody_drives_are_found(&*store).await;
     idempotency(&make).await;
     audit(&*store).await;
 }

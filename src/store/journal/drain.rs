@@ -7,7 +7,7 @@
 use super::backoff::Backoff;
 use super::{Record, Shared};
 use crate::ids::TenantId;
-use crate::store::{Entry, Error, Result, Store};
+use crate::store::{Entry, Error, Fence, Result, Store};
 use std::fs::OpenOptions;
 use std::io::Write;
 use std::os::unix::fs::OpenOptionsExt;
@@ -68,6 +68,23 @@ impl Driver {
         let mut rest = batch;
         while let Some(first) = rest.first() {
             let count = match &**first {
+                Record::Held(fence, record) => match &**record {
+                    Record::Entries(tenant, _) => {
+                        let (count, entries) = row_of_held(*tenant, rest);
+                        match self.store.transcript_put_held(*tenant, &entries).await {
+                            Err(error) if error.is_in_the_data() => self.held_one_by_one(*tenant, &entries).await?,
+                            Ok(0) => {}
+                            // Some are a former holder's: which, is found one by one.
+                            Ok(_) => self.held_one_by_one(*tenant, &entries).await?,
+                            Err(error) => return Err(error),
+                        }
+                        count
+                    }
+                    other => {
+                        self.held(*fence, other, first).await?;
+                        1
+                    }
+                },
                 Record::Entries(tenant, _) => {
                     let (count, entries) = row_of_entries(*tenant, rest);
                     match self.store.transcript_put(*tenant, &entries).await {
@@ -77,13 +94,8 @@ impl Driver {
                     }
                     count
                 }
-                Record::Step(tenant, session, step) => {
-                    // False is an answer too: the step was known, or late.
-                    self.unless_bad(self.store.session_step(*tenant, *session, step).await.map(drop), first)?;
-                    1
-                }
-                Record::Event(tenant, session, event) => {
-                    self.unless_bad(self.store.session_event(*tenant, *session, event).await, first)?;
+                other => {
+                    self.unless_bad(self.one(other).await, first)?;
                     1
                 }
             };
@@ -91,6 +103,50 @@ impl Driver {
             rest = &rest[count..];
         }
         Ok(())
+    }
+
+    /// A step or an event.
+    async fn one(&self, record: &Record) -> Result<()> {
+        match record {
+            // False is an answer too: the step was known, or late.
+            Record::Step(tenant, session, step) => self.store.session_step(*tenant, *session, step).await.map(drop),
+            Record::Event(tenant, session, event) => self.store.session_event(*tenant, *session, event).await,
+            Record::Entries(tenant, entries) => self.store.transcript_put(*tenant, entries).await,
+            // Nobody makes one within another.
+            Record::Held(..) => Ok(()),
+        }
+    }
+
+    /// A step or an event of a holder's: taken unless another had taken the session by then.
+    async fn held(&self, fence: Fence, record: &Record, whole: &Record) -> Result<()> {
+        let (tenant, session, at) = match record {
+            Record::Step(tenant, session, step) => (*tenant, *session, step.at()),
+            Record::Event(tenant, session, event) => (*tenant, *session, event.at),
+            Record::Entries(..) | Record::Held(..) => return Ok(()),
+        };
+        if self.store.lease_covers(tenant, session, fence, at).await? {
+            return self.unless_bad(self.one(record).await, whole);
+        }
+        self.refuse(whole);
+        Ok(())
+    }
+
+    async fn held_one_by_one(&self, tenant: TenantId, entries: &[(Fence, Entry)]) -> Result<()> {
+        for one in entries {
+            let record = || Record::Held(one.0, Box::new(Record::Entries(tenant, vec![one.1.clone()])));
+            match self.store.transcript_put_held(tenant, std::slice::from_ref(one)).await {
+                Ok(0) => {}
+                Ok(_) => self.refuse(&record()),
+                Err(error) => self.unless_bad(Err(error), &record())?,
+            }
+        }
+        Ok(())
+    }
+
+    /// What a former holder of a session says of the time after another had taken it.
+    fn refuse(&self, record: &Record) {
+        let line = serde_json::to_string(record).unwrap_or_default();
+        set_aside(&self.shared, "another process had taken the session by then", &line);
     }
 
     async fn one_by_one(&self, tenant: TenantId, entries: &[Entry]) -> Result<()> {
@@ -147,6 +203,25 @@ fn row_of_entries(tenant: TenantId, records: &[Arc<Record>]) -> (usize, Vec<Entr
                 if *of == tenant && (count == 0 || row.len() + entries.len() <= CALL_ENTRIES_MAX) =>
             {
                 row.extend(entries.iter().cloned());
+                count += 1;
+            }
+            _ => break,
+        }
+    }
+    (count, row)
+}
+
+/// The same of what holders of leases put.
+fn row_of_held(tenant: TenantId, records: &[Arc<Record>]) -> (usize, Vec<(Fence, Entry)>) {
+    let mut row = Vec::new();
+    let mut count = 0;
+    for record in records {
+        let Record::Held(fence, held) = &**record else { break };
+        match &**held {
+            Record::Entries(of, entries)
+                if *of == tenant && (count == 0 || row.len() + entries.len() <= CALL_ENTRIES_MAX) =>
+            {
+                row.extend(entries.iter().map(|entry| (*fence, entry.clone())));
                 count += 1;
             }
             _ => break,

@@ -91,11 +91,7 @@ impl<W> Queue<W> {
 
     /// Takes a record, or refuses it.
     pub(super) fn put(&mut self, now: Instant, new: Incoming, waiter: Option<W>) -> Result<(), Full> {
-        let reserve = if matches!(new.record, Record::Step(..)) {
-            RESERVE_BYTES
-        } else {
-            0
-        };
+        let reserve = if new.record.is_step() { RESERVE_BYTES } else { 0 };
         let bytes = new.frame.len();
         if self.bytes + bytes > self.bytes_max + reserve {
             return Err(Full);

@@ -1,5 +1,11 @@
 //! Postgres' migrations, in order. Numbered like SQLite's; a test in `store/mod.rs` compares the two and the folders.
 
 /// Number, name, text.
-pub(in crate::store) const ALL: &[(i64, &str, &str)] =
-    &[(1, "first", include_str!("../../../migrations/postgres/0001_first.sql"))];
+pub(in crate::store) const ALL: &[(i64, &str, &str)] = &[
+    (1, "first", include_str!("../../../migrations/postgres/0001_first.sql")),
+    (
+        2,
+        "processes",
+        include_str!("../../../migrations/postgres/0002_processes.sql"),
+    ),
+];

@@ -9,19 +9,22 @@
 mod invitations;
 mod kept;
 mod people;
+mod processes;
 mod rows;
 mod sample;
 mod sessions;
 mod transcript;
 
 use super::{Backend, Connection, Driver, PERSISTENT, Row, Tx, dialect};
-use crate::ids::{CandidateId, InvitationId, PositionId, SessionId, TenantId};
+use crate::ids::{CandidateId, InvitationId, PositionId, ProcessId, SessionId, TenantId};
 use crate::store::{
-    Audit, Candidate, Consent, Entry, Error, Idempotency, IdempotencyKey, Invitation, KeptAnswer, NewInvitation,
-    Position, Result, Scope, Session, SessionEvent, SessionOpened, SessionStep, Store, Tenant, within,
+    Audit, Candidate, Consent, Entry, Error, Fence, Idempotency, IdempotencyKey, Invitation, KeptAnswer, Lease,
+    LeaseTaken, NewInvitation, Position, Process, Result, Scope, SeenProcess, Session, SessionEvent, SessionOpened,
+    SessionStep, Store, Tenant, within,
 };
 use async_trait::async_trait;
 use sqlx::query::Query;
+use std::time::Duration;
 use time::OffsetDateTime;
 
 /// A statement. Postgres' poolers in transaction mode forbid named ones (PLATFORMS.md), hence `PERSISTENT`.
@@ -132,6 +135,11 @@ impl Store for Backend {
     async fn session_event(&self, tenant: TenantId, id: SessionId, event: &SessionEvent) -> Result<()> {
         write!(self, Scope::Tenant(tenant), |tx| sessions::event(tx, tenant, id, event))
     }
+    async fn lease_covers(&self, tenant: TenantId, id: SessionId, fence: Fence, at: OffsetDateTime) -> Result<bool> {
+        read!(self, Scope::Tenant(tenant), |tx| processes::covers(
+            tx, tenant, id, fence, at
+        ))
+    }
     async fn session_events(&self, tenant: TenantId, id: SessionId) -> Result<Vec<SessionEvent>> {
         read!(self, Scope::Tenant(tenant), |tx| sessions::events(tx, tenant, id))
     }
@@ -146,12 +154,61 @@ impl Store for Backend {
     async fn transcript_put(&self, tenant: TenantId, entries: &[Entry]) -> Result<()> {
         write!(self, Scope::Tenant(tenant), |tx| transcript::put(tx, tenant, entries))
     }
+    async fn transcript_put_held(&self, tenant: TenantId, entries: &[(Fence, Entry)]) -> Result<usize> {
+        write!(self, Scope::Tenant(tenant), |tx| transcript::put_held(
+            tx, tenant, entries
+        ))
+    }
     async fn transcript(&self, tenant: TenantId, session: SessionId, with_reported: bool) -> Result<Vec<Entry>> {
         read!(self, Scope::Tenant(tenant), |tx| transcript::read(
             tx,
             tenant,
             session,
             with_reported
+        ))
+    }
+    async fn process_begin(&self, process: &Process) -> Result<()> {
+        write!(self, Scope::Nobody, |tx| processes::begin(tx, process))
+    }
+    async fn process_beat(&self, id: ProcessId, is_draining: bool) -> Result<Option<i64>> {
+        write!(self, Scope::Nobody, |tx| processes::beat(tx, id, is_draining))
+    }
+    async fn process_end(&self, id: ProcessId) -> Result<()> {
+        write!(self, Scope::Nobody, |tx| processes::end(tx, id))
+    }
+    async fn processes(&self, within_last: Duration) -> Result<Vec<SeenProcess>> {
+        read!(self, Scope::Nobody, |tx| processes::living(tx, within_last))
+    }
+    async fn lease_take(
+        &self,
+        tenant: TenantId,
+        id: SessionId,
+        by: ProcessId,
+        dead_after: Duration,
+    ) -> Result<LeaseTaken> {
+        write!(self, Scope::Tenant(tenant), |tx| processes::take(
+            tx, tenant, id, by, dead_after
+        ))
+    }
+    async fn lease(&self, tenant: TenantId, id: SessionId) -> Result<Option<Lease>> {
+        read!(self, Scope::Tenant(tenant), |tx| processes::lease(tx, tenant, id))
+    }
+    async fn lease_release(&self, tenant: TenantId, id: SessionId, fence: Fence) -> Result<bool> {
+        write!(self, Scope::Tenant(tenant), |tx| processes::release(
+            tx, tenant, id, fence
+        ))
+    }
+    async fn lease_poke(&self, tenant: TenantId, id: SessionId) -> Result<()> {
+        write!(self, Scope::Tenant(tenant), |tx| processes::poke_owner(tx, tenant, id))
+    }
+    async fn sessions_adrift(
+        &self,
+        dead_after: Duration,
+        overdue_by: Duration,
+        most: u32,
+    ) -> Result<Vec<(TenantId, SessionId)>> {
+        read!(self, Scope::Nobody, |tx| processes::adrift(
+            tx, dead_after, overdue_by, most
         ))
     }
     async fn idempotency_begin(&self, key: &IdempotencyKey, at: OffsetDateTime) -> Result<Idempotency> {

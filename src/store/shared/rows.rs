@@ -3,10 +3,10 @@
 //! **Law:** a column that this version does not understand is an error that names the column, never a guess.
 
 use super::Row;
-use crate::ids::{CandidateId, EntryId, InvitationId, PositionId, SessionId, TenantId};
+use crate::ids::{CandidateId, EntryId, InvitationId, PositionId, ProcessId, SessionId, TenantId};
 use crate::store::column::{At, Id};
 use crate::store::{
-    Audit, Candidate, Consent, EndReason, Entry, Error, Invitation, PlannedQuestion, Position, Result, Session,
+    Audit, Candidate, Consent, EndReason, Entry, Error, Invitation, PlannedQuestion, Position, Result, SeenProcess, Session,
     SessionEvent, SessionStatus, Source, Speaker, Tenant,
 };
 use sqlx::Row as _;
@@ -121,6 +121,17 @@ pub(super) fn audit(row: &Row) -> Result<Audit> {
         who: row.try_get("who")?,
         what: row.try_get("what")?,
         object: row.try_get("object")?,
+    })
+}
+
+/// `now` is the database's own.
+pub(super) fn process(row: &Row, now: OffsetDateTime) -> Result<SeenProcess> {
+    Ok(SeenProcess {
+        id: ProcessId(id(row, "id")?),
+        url: row.try_get("url")?,
+        is_draining: row.try_get("is_draining")?,
+        // A beat of this very moment by a transaction that ended before ours: not in the future.
+        silent: (now - at(row, "beat_at")?).try_into().unwrap_or_default(),
     })
 }
 

@@ -115,6 +115,18 @@ type Tx = Transaction<'static, Sqlite>;
 /// Prepared statements are kept by the connection.
 const PERSISTENT: bool = true;
 mod dialect {
+    /// Microseconds since 1970, as all times here (`column.rs`).
+    pub(super) const NOW: &str = "SELECT CAST(unixepoch('subsec') * 1000000 AS INTEGER) AS now";
+    pub(super) const SESSIONS_ADRIFT: &str = "
+        SELECT s.tenant_id, s.id AS session_id
+        FROM interview_sessions s JOIN positions p ON p.tenant_id = s.tenant_id AND p.id = s.position_id
+        WHERE s.ended_at IS NULL
+          AND (s.started_at + p.max_minutes * 60000000 < $2
+               OR EXISTS (SELECT 1 FROM session_events e
+                          WHERE e.tenant_id = s.tenant_id AND e.session_id = s.id AND e.leg = 'session' AND e.what = 'ended'))
+          AND NOT EXISTS (SELECT 1 FROM session_leases l JOIN processes o ON o.id = l.process_id
+                          WHERE l.tenant_id = s.tenant_id AND l.session_id = s.id AND o.beat_at > $1)
+        ORDER BY s.id LIMIT $3";
     pub(super) const NO_TENANT_YET: &str = "SELECT NOT EXISTS (SELECT 1 FROM tenants) AS none_yet";
     pub(super) const INVITATION_BY_TOKEN: &str = "
         SELECT id, tenant_id, candidate_id, position_id, expires_at, revoked_at IS NOT NULL AS is_revoked,

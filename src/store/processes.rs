@@ -1,0 +1,65 @@
+//! The processes that share a database, and who of them drives which interview, as types.
+//!
+//! **Law:** times here are spans by the database's clock. No process compares its own clock with another's.
+
+use crate::ids::ProcessId;
+use std::time::Duration;
+use uuid::Uuid;
+
+/// Rises with each taking of a session's lease: what its holder writes bears it, and what an older one writes of the time
+/// after a taking is refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
+#[serde(transparent)]
+pub struct Fence(pub i64);
+
+/// A process as it introduces itself.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Process {
+    /// New at each start.
+    pub id: ProcessId,
+    /// The folder whose journal it holds. Two of one node never live at once: the folder's lock sees to it.
+    pub node: Uuid,
+    /// How browsers reach this very process: an origin.
+    pub url: String,
+}
+
+/// A process as another sees it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SeenProcess {
+    /// Which.
+    pub id: ProcessId,
+    /// How browsers reach it.
+    pub url: String,
+    /// It takes no more sessions, and gives away those that it has.
+    pub is_draining: bool,
+    /// Since its last heartbeat.
+    pub silent: Duration,
+}
+
+/// What asking for a lease came to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum LeaseTaken {
+    /// It is the asker's.
+    Yes {
+        /// To be borne by everything written.
+        fence: Fence,
+        /// It was another's, who did not give it back: what that one had not stored yet may still come.
+        is_seized: bool,
+    },
+    /// It is another's, who lives. Where that one is draining, it was told that the lease is wanted.
+    No {
+        /// Whose.
+        owner: SeenProcess,
+    },
+}
+
+/// A session's lease.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Lease {
+    /// Of the last taking.
+    pub fence: Fence,
+    /// Whose, if anybody's who has a row.
+    pub owner: Option<SeenProcess>,
+    /// Somebody asks for it.
+    pub is_wanted: bool,
+}
