@@ -1,8 +1,9 @@
 //! Builds the shared state and the router, and runs them: `serve`, `demo` and the tests start the server through it.
 //!
 //! **Law:** the port is bound and `healthz` answers before the database is asked for anything; callers are let in once
-//! it is migrated.
+//! it is migrated, and what a former process left in the journal is in it.
 
+mod heart;
 mod ready;
 mod serve;
 
@@ -14,7 +15,7 @@ use crate::auth::Tokens;
 use crate::config::{self, Config};
 use crate::metrics::Metrics;
 use crate::realtime::dialect::OpenAiRealtime;
-use crate::session::{Deps, Sessions};
+use crate::session::{Deps, Sessions, lease::Holder};
 use crate::store::journal::{self, Journal};
 use crate::store::{self, Store};
 use axum::http::HeaderMap;
@@ -36,6 +37,8 @@ const STOP_WAIT: Duration = Duration::from_secs(10);
 const DRAIN_WAIT: Duration = Duration::from_secs(5);
 /// What the journal holds at most while the database is away: some 100,000 entries.
 pub const JOURNAL_BYTES_MAX: usize = 64 * 1024 * 1024;
+/// How long the database may take to strike this process off.
+const END_WAIT: Duration = Duration::from_secs(2);
 /// Between two tries to migrate a database that is away: the first wait, and the longest.
 const RETRY_WAIT: (Duration, Duration) = (Duration::from_millis(250), Duration::from_secs(10));
 
@@ -62,6 +65,8 @@ pub struct App {
     pub headers: Arc<HeaderMap>,
     /// Everything written goes through it.
     pub journal: Journal,
+    /// This process, as others know it.
+    pub holder: Arc<Holder>,
     /// The media threads.
     pub shards: Arc<[Shard]>,
 }
@@ -141,10 +146,12 @@ pub async fn start(mut config: Config) -> Result<Running, Error> {
     }
     tasks.spawn(until(stop.clone(), forget(app.clone())));
     let migrated = migrate(app.clone());
-    let begun = stop.clone();
+    let (begun, served) = (stop.clone(), app.clone());
     tasks.spawn(async move {
-        until(begun, migrated).await;
-        driver.run().await; // ends with the journal, or at once where the stop came first
+        until(begun.clone(), migrated).await;
+        let holder = served.holder.clone();
+        let beating = until(begun, heart::serve(served, &holder));
+        tokio::join!(driver.run(), beating); // the driver ends with the journal, or at once where the stop came first
     });
     let udp = app.shards.iter().map(Shard::local_addr).collect();
     tracing::info!(%http, ?udp, metrics = ?metrics_at, "listening");
@@ -173,10 +180,13 @@ fn build(config: Config, tasks: &TaskTracker) -> Result<(App, journal::Driver), 
     for shard in shards.iter() {
         metrics.watch_shard(shard.counters());
     }
+    let url = config.http.relay_url.to_string();
+    let holder = Arc::new(Holder::new(heart::introduce(&config.http.data_dir, url)));
     let secrets = config.auth.jwt_secrets.iter();
     let sessions = Sessions::new(Deps {
         store: store.clone(),
         journal: journal.clone(),
+        holder: holder.clone(),
         shards: shards.clone(),
         ai: Arc::new(config.ai.clone()),
         dialect: Arc::new(OpenAiRealtime),
@@ -201,6 +211,7 @@ fn build(config: Config, tasks: &TaskTracker) -> Result<(App, journal::Driver), 
         ready: Readiness::new(),
         headers: Arc::new(api::security_headers(&config.http)),
         journal,
+        holder,
         shards,
         config,
     };
@@ -228,12 +239,23 @@ fn unspecified(ip: IpAddr) -> IpAddr {
 }
 
 impl Running {
-    /// Takes no more callers, lets what is being answered end, and returns.
+    /// Gives its sessions to other processes, where there are any; takes no more callers, lets what is being answered end,
+    /// and returns.
     pub async fn stop(self) {
         tracing::info!("stopping");
-        self.app.ready.set(Phase::Stopping);
-        self.app.sessions.shutdown().await;
+        let (app, holder) = (&self.app, &self.app.holder);
+        if app.ready.phase() == Phase::Ready {
+            app.ready.set(Phase::Draining);
+            let others = heart::others(app, &*app.store, holder).await;
+            app.sessions.give_away(&others).await;
+        }
+        app.ready.set(Phase::Stopping);
+        app.sessions.shutdown().await;
         self.stop.cancel();
+        match tokio::time::timeout(END_WAIT, app.store.process_end(holder.process.id)).await {
+            Ok(Ok(())) => {}
+            Ok(Err(_)) | Err(_) => tracing::warn!("others learn of this end by its silence"),
+        }
         if let Err(left) = self.app.journal.clone().close(DRAIN_WAIT).await {
             tracing::warn!(%left, "the journal keeps them for the next start");
         }
@@ -288,8 +310,6 @@ async fn migrate(app: App) {
         tokio::time::sleep(wait.mul_f64(jitter)).await;
         wait = (wait * 2).min(longest);
     }
-    app.ready.set(Phase::Ready);
-    tracing::info!("ready");
 }
 
 async fn forget(app: App) {

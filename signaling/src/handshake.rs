@@ -90,6 +90,8 @@ pub enum Verdict {
     NotYours,
     /// The interview is over: the frame (`ended`) says how.
     Over(String),
+    /// The interview lives in another process: the frame (`moved`) says where.
+    Elsewhere(String),
     /// Not possible just so; the browser may come back.
     Unavailable,
 }
@@ -326,6 +328,10 @@ impl Handshake {
             Verdict::Over(frame) => {
                 self.actions.push_back(Action::Send(frame));
                 self.close(close::NORMAL, "interview is over");
+            }
+            Verdict::Elsewhere(frame) => {
+                self.actions.push_back(Action::Send(frame));
+                self.close(close::RESTART, "lives elsewhere");
             }
             Verdict::Unavailable => self.close(close::TRY_LATER, "try again later"),
         }

@@ -125,6 +125,7 @@ impl Outbox {
             (M::State(_), M::State(_))
             | (M::Answer { .. }, M::Answer { .. } | M::Candidate { .. } | M::Renegotiate { .. })
             | (M::Renegotiate { .. }, M::Renegotiate { .. })
+            | (M::Moved { .. }, M::Moved { .. })
             | (M::Ended { .. }, M::Ended { .. } | M::Answer { .. } | M::Candidate { .. } | M::Renegotiate { .. }) => {
                 false
             }
@@ -150,6 +151,7 @@ impl Outbox {
             ServerMessage::Answer { .. }
             | ServerMessage::Candidate { .. }
             | ServerMessage::Renegotiate { .. }
+            | ServerMessage::Moved { .. }
             | ServerMessage::State(_)
             | ServerMessage::Ack { .. }
             | ServerMessage::Notice { .. }

@@ -1,7 +1,7 @@
 //! What every request passes: header bounds, a deadline, readiness, the security headers, a span and the counters.
 
 use super::problem::{Kind, Problem};
-use crate::app::App;
+use crate::app::{App, Phase};
 use crate::clock;
 use axum::extract::{MatchedPath, Request, State};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, header};
@@ -81,7 +81,12 @@ pub async fn ready(State(app): State<App>, request: Request, next: Next) -> Resp
     if app.ready.is_ready() {
         return next.run(request).await;
     }
-    Problem::new(Kind::Unavailable, "The server is starting")
+    let why = if app.ready.phase() == Phase::Stopping {
+        "The server is stopping"
+    } else {
+        "The server is starting"
+    };
+    Problem::new(Kind::Unavailable, why)
         .retry_after(Duration::from_secs(1))
         .into_response()
 }

@@ -48,9 +48,9 @@ pub struct Health {
 pub struct Ready {
     /// All of them are.
     ready: bool,
-    /// `starting`, `ready` or `stopping`.
+    /// `starting`, `ready`, `draining` or `stopping`.
     phase: &'static str,
-    /// The database answers.
+    /// The database answers, and takes writes.
     database: bool,
     /// What is said reaches the disk, and there is room for more.
     journal: bool,
@@ -67,14 +67,15 @@ async fn healthz() -> Json<Health> {
     })
 }
 
-/// May callers be sent here? 503 until the database is migrated and answers, and once the process is stopping.
+/// May callers be sent here? 503 until the database is migrated and answers, and once the process is to stop.
 #[utoipa::path(get, path = "/readyz", tag = "operation",
     responses((status = 200, body = Ready), (status = 503, body = Ready, description = "not ready")))]
 async fn readyz(State(app): State<App>) -> (StatusCode, Json<Ready>) {
     let phase = app.ready.phase();
     let database = tokio::time::timeout(PING_WAIT, app.store.ping())
         .await
-        .is_ok_and(|pong| pong.is_ok());
+        .is_ok_and(|pong| pong.is_ok())
+        && app.holder.is_beating(); // a full or read-only one answers, and takes no writes
     let status = app.journal.status();
     let journal = status.disk_ok && status.queued_bytes < JOURNAL_BYTES_MAX / 10 * 9;
     let media = app.shards.iter().all(Shard::is_running);
@@ -87,6 +88,7 @@ async fn readyz(State(app): State<App>) -> (StatusCode, Json<Ready>) {
     let phase = match phase {
         Phase::Starting => "starting",
         Phase::Ready => "ready",
+        Phase::Draining => "draining",
         Phase::Stopping => "stopping",
     };
     (

@@ -48,7 +48,7 @@ pub struct Create {
 #[derive(Serialize, ToSchema)]
 pub struct Begun {
     session_id: SessionId,
-    /// The origin of the server where the session lives.
+    /// The origin of the process where the session lives.
     fly_app_url: String,
     position: Position,
     company: Company,
@@ -194,7 +194,7 @@ async fn create(
         status,
         Json(Begun {
             session_id: opened.session.id,
-            fly_app_url: app.config.http.own_origin().to_string(),
+            fly_app_url: app.sessions.lives_at(caller.tenant, opened.session.id).await?,
             position: Position {
                 id: position.id,
                 title: position.title,

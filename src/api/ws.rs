@@ -159,7 +159,7 @@ impl Room for Interviews {
         };
         let live = match self.app.sessions.open(&session).await {
             Ok(live) => live,
-            Err(error) => return refuse(&error, &session, hello.last_seq),
+            Err(error) => return self.refuse(&error, &session, hello.last_seq).await,
         };
         let request = Attach {
             sub: caller.sub,
@@ -175,17 +175,27 @@ impl Room for Interviews {
                     move || leaving.detach(socket),
                 ))
             }
-            Err(error) => refuse(&error, &session, hello.last_seq),
+            Err(error) => self.refuse(&error, &session, hello.last_seq).await,
         }
     }
 }
 
-fn refuse(error: &session::Error, session: &store::Session, last_seq: Option<u64>) -> Entry {
-    Entry::Refused(match error {
-        session::Error::Ended => Verdict::Over(ended(session, last_seq)),
-        session::Error::NotFound => Verdict::NotYours,
-        session::Error::BadSdp(_) | session::Error::Unavailable(_) => Verdict::Unavailable,
-    })
+impl Interviews {
+    /// `session` as it was when the hello came: it may have ended since.
+    async fn refuse(&self, error: &session::Error, session: &store::Session, last_seq: Option<u64>) -> Entry {
+        Entry::Refused(match error {
+            session::Error::Ended => match self.app.store.session(session.tenant, session.id).await {
+                Ok(Some(now)) if now.ended_at.is_some() => Verdict::Over(ended(&now, last_seq)),
+                // Its last words are still on their way to the store, or it has just left this process.
+                Ok(_) | Err(_) => Verdict::Unavailable,
+            },
+            session::Error::NotFound => Verdict::NotYours,
+            session::Error::Elsewhere(url) => {
+                Verdict::Elsewhere(alone(ServerMessage::Moved { url: url.clone() }, last_seq))
+            }
+            session::Error::BadSdp(_) | session::Error::Unavailable(_) => Verdict::Unavailable,
+        })
+    }
 }
 
 /// What a browser that comes to an interview that is over is told.
@@ -197,13 +207,17 @@ fn ended(session: &store::Session, last_seq: Option<u64>) -> String {
         Some(store::EndReason::Time) => EndReason::Time,
         Some(store::EndReason::Failed) | None => EndReason::Failed,
     };
+    let over = ServerMessage::Ended {
+        reason,
+        summary_pending: false,
+    };
+    alone(over, last_seq)
+}
+
+/// A frame that a session which is not here would have sent.
+fn alone(message: ServerMessage, last_seq: Option<u64>) -> String {
     let wall_ms = clock::wall().unix_timestamp_nanos() / 1_000_000;
     let mut outbox = Outbox::starting_at(wall_ms.try_into().unwrap_or(0));
     _ = outbox.replay_after(last_seq); // lifts the number above what this browser has seen
-    outbox
-        .push(ServerMessage::Ended {
-            reason,
-            summary_pending: false,
-        })
-        .frame
+    outbox.push(message).frame
 }

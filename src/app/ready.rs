@@ -1,15 +1,17 @@
-//! Whether callers may be let in: after the migrations, before the stop.
+//! Whether callers may be let in: after the migrations and what a former process left, before the stop.
 
 use std::sync::Arc;
 use tokio::sync::watch;
 
 /// Where the process stands.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Phase {
-    /// The database is not migrated yet.
+    /// The database is not migrated yet, or what a former process left is not in it.
     Starting,
     /// Callers are let in.
     Ready,
+    /// No new sessions are begun; those that are here are given away. Their callers are let in.
+    Draining,
     /// The process is about to end.
     Stopping,
 }
@@ -25,7 +27,7 @@ impl Readiness {
 
     /// Whether callers are let in.
     pub fn is_ready(&self) -> bool {
-        self.phase() == Phase::Ready
+        matches!(self.phase(), Phase::Ready | Phase::Draining)
     }
 
     /// Where the process stands.
@@ -47,10 +49,10 @@ impl Readiness {
         _ = phases.wait_for(|phase| *phase == Phase::Stopping).await;
     }
 
-    /// Moves on; a stop is for good.
+    /// Moves on; there is no way back.
     pub(super) fn set(&self, phase: Phase) {
         self.0.send_if_modified(|at| {
-            let moves = *at != Phase::Stopping && *at != phase;
+            let moves = *at < phase;
             if moves {
                 *at = phase;
             }

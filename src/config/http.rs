@@ -18,6 +18,10 @@ pub struct Http {
     pub public_app_url: Url,
     /// `ALLOWED_ORIGINS`, besides the pages' own.
     pub allowed_origins: Vec<Origin>,
+    /// `RELAY_URL`: how browsers reach this very process, where that differs from the pages.
+    pub relay_url: Origin,
+    /// `RELAY_ORIGINS`: other processes of the same database, to which browsers may be sent.
+    pub relay_origins: Vec<Origin>,
     /// `METRICS_ADDR`: where Prometheus scrapes; None when `off`.
     pub metrics_addr: Option<SocketAddr>,
     /// `METRICS_TOKEN`: with it, and only under it, `/metrics` is on the public listener too.
@@ -77,8 +81,17 @@ impl Http {
         {
             return Err(refuse("FLY_APP_NAME", "should be letters, digits and hyphens"));
         }
+        let public_app_url = public_app_url(vars, listen, fly_app.as_deref())?;
+        let an_origin = "an origin such as https://relay-1.example.com";
         Ok(Self {
-            public_app_url: public_app_url(vars, listen, fly_app.as_deref())?,
+            relay_url: vars
+                .parsed("RELAY_URL", an_origin)?
+                .unwrap_or_else(|| Origin::of(&public_app_url)),
+            relay_origins: vars.list(
+                "RELAY_ORIGINS",
+                "origins such as https://relay-2.example.com, separated by commas",
+            )?,
+            public_app_url,
             allowed_origins: vars.list(
                 "ALLOWED_ORIGINS",
                 "origins such as https://app.example.com, separated by commas",
@@ -95,6 +108,14 @@ impl Http {
     /// The origin that the pages are served from.
     pub fn own_origin(&self) -> Origin {
         Origin::of(&self.public_app_url)
+    }
+
+    /// Whether browsers may be sent to that origin: a process of ours.
+    pub fn is_relay(&self, origin: &str) -> bool {
+        let ours = [&self.relay_url, &self.own_origin()]
+            .into_iter()
+            .any(|one| one.as_str() == origin);
+        ours || self.relay_origins.iter().any(|one| one.as_str() == origin)
     }
 
     /// Whether a browser's `Origin` may call: our own, or an allowed one.

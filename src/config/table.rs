@@ -85,6 +85,16 @@ pub const TABLE: &[Variable] = &[
         "Other web origins whose pages may call, separated by commas",
     ),
     plain(
+        "RELAY_URL",
+        "the origin of `PUBLIC_APP_URL`",
+        "How browsers reach this very process, where several share a database and have an address each",
+    ),
+    plain(
+        "RELAY_ORIGINS",
+        "none but our own",
+        "The addresses of the other processes of the database, separated by commas: where interviews may go on when this one stops",
+    ),
+    plain(
         "DATA_DIR",
         "`data`",
         "A folder for the journal, and for the database where that is SQLite",

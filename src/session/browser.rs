@@ -14,6 +14,8 @@ const QUEUE: usize = 512;
 
 /// Close code: another socket has taken over (SPEC.md).
 const SUPERSEDED: u16 = 4409;
+/// Close code: come back, here or where you were told (SPEC.md).
+const RESTART: u16 = 1012;
 /// Close code: the session is over (RFC 6455, 7.4.1).
 const NORMAL: u16 = 1000;
 
@@ -92,6 +94,7 @@ impl Browser {
         (
             Attached {
                 socket: id,
+                resumed,
                 outbound: attached,
             },
             replaced.is_some(),
@@ -122,6 +125,21 @@ impl Browser {
         // no room even for a close frame: dropping the queue's sender ends the socket
         self.socket = None;
         said
+    }
+
+    /// There is a socket.
+    pub(super) fn is_attached(&self) -> bool {
+        self.socket.is_some()
+    }
+
+    /// The session goes on elsewhere, or later: the socket is to come back.
+    pub(super) fn send_back(&mut self) {
+        if let Some(socket) = self.socket.take() {
+            let _ = socket.outbound.try_send(Outgoing::Close {
+                code: RESTART,
+                reason: "the interview goes on",
+            });
+        }
     }
 
     /// Nothing more will be said.

@@ -5,7 +5,7 @@
 use super::Error;
 use crate::{
     ids::{EntryId, SessionId, TenantId},
-    store::{EndReason, Speaker},
+    store::{EndReason, Fence, Speaker},
 };
 use std::time::Duration;
 use tokio::sync::{mpsc, oneshot, watch};
@@ -35,6 +35,8 @@ pub struct Attach {
 pub struct Attached {
     /// Names the socket in [`Live::deliver`] and [`Live::detach`].
     pub socket: u64,
+    /// It goes on where another left off, in this process or another.
+    pub resumed: bool,
     /// What to send to it, `welcome` first. Ends with the session, or when another socket takes over.
     pub outbound: mpsc::Receiver<Outgoing>,
 }
@@ -101,6 +103,10 @@ pub(super) enum Command {
         recording_url: Option<String>,
         reply: oneshot::Sender<()>,
     },
+    /// The browser is to go to another process, at that address.
+    MoveTo(String),
+    /// The session leaves this process.
+    LetGo(LetGo),
     Find {
         speaker: Speaker,
         text: String,
@@ -121,11 +127,22 @@ pub enum WhipStep {
     Leave,
 }
 
+/// How an unfinished session leaves this process.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum LetGo {
+    /// In good order: what was said is stored first, whoever comes next finds it.
+    Given,
+    /// Another process has taken it: nothing more is written.
+    Taken,
+}
+
 /// A session that lives in this process. Cheap to clone.
 #[derive(Clone)]
 pub struct Live {
     pub(super) tenant: TenantId,
     pub(super) id: SessionId,
+    /// Under which it is held here.
+    pub(super) fence: Fence,
     pub(super) commands: mpsc::Sender<Command>,
     pub(super) snapshot: watch::Receiver<Snapshot>,
 }
@@ -200,6 +217,21 @@ impl Live {
             .await
             .ok()
             .flatten()
+    }
+
+    /// Its browser is told, at the next pause, to go to the process at `url`. One that has none there leaves at once.
+    pub(super) fn move_to(&self, url: String) {
+        self.tell(Command::MoveTo(url));
+    }
+
+    /// It leaves this process.
+    pub(super) fn let_go(&self, how: LetGo) {
+        self.tell(Command::LetGo(how));
+    }
+
+    /// Resolves once it has left this process.
+    pub(super) async fn gone(&self) {
+        self.commands.closed().await;
     }
 
     /// How it stands.

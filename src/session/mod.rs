@@ -3,7 +3,10 @@
 //! Is: what decides ([`machine`], pure), what drives it (`supervisor`), what callers hold ([`Live`]) and where they find it
 //! ([`Sessions`]). Isn't: HTTP, packets (`vivavoce_media`) or the AI service's protocol (`realtime`).
 
+mod adrift;
 mod browser;
+pub mod fate;
+pub mod lease;
 mod live;
 pub mod machine;
 mod meaning;
@@ -39,6 +42,9 @@ pub enum Error {
     /// The offer cannot be answered.
     #[error("the offer cannot be used: {0}")]
     BadSdp(String),
+    /// It lives in another process, to be asked for there.
+    #[error("the interview lives at {0}")]
+    Elsewhere(String),
     /// Try again.
     #[error("{0}")]
     Unavailable(&'static str),
@@ -51,6 +57,7 @@ impl Error {
             Self::Ended => "ended",
             Self::NotFound => "not_found",
             Self::BadSdp(_) => "bad_sdp",
+            Self::Elsewhere(_) => "elsewhere",
             Self::Unavailable(_) => "unavailable",
         }
     }
@@ -63,6 +70,8 @@ pub struct Deps {
     pub store: Arc<dyn Store>,
     /// Where everything is written to.
     pub journal: Journal,
+    /// This process, as other processes know it.
+    pub holder: Arc<lease::Holder>,
     /// The media threads; a session's call is on one of them.
     pub shards: Arc<[Shard]>,
     /// How the AI is reached.

@@ -3,7 +3,7 @@
 use crate::{
     ids::{EntryId, SessionId, TenantId},
     store::{
-        Entry, SessionEvent, SessionStep,
+        Entry, Fence, SessionEvent, SessionStep,
         journal::{Journal, Record as Row},
     },
 };
@@ -14,20 +14,37 @@ use time::OffsetDateTime;
 pub(super) struct Record {
     tenant: TenantId,
     session: SessionId,
+    /// Under which the session is held: another process's word counts for more once it has a higher one.
+    fence: Fence,
     journal: Journal,
     entries: BTreeMap<EntryId, Entry>,
+    /// Another process has the session: nothing more is said of it here.
+    muted: bool,
 }
 
 impl Record {
     /// Of a session whose record holds `entries` already.
-    pub(super) fn new(tenant: TenantId, session: SessionId, journal: Journal, entries: Vec<Entry>) -> Self {
+    pub(super) fn new(
+        tenant: TenantId,
+        session: SessionId,
+        fence: Fence,
+        journal: Journal,
+        entries: Vec<Entry>,
+    ) -> Self {
         let entries = entries.into_iter().map(|entry| (entry.id, entry)).collect();
         Self {
             tenant,
             session,
+            fence,
             journal,
             entries,
+            muted: false,
         }
+    }
+
+    /// Nothing more is written, whatever is still said.
+    pub(super) fn mute(&mut self) {
+        self.muted = true;
     }
 
     /// Nothing was said yet.
@@ -68,7 +85,10 @@ impl Record {
     }
 
     fn write(&self, row: Row) {
-        if let Err(error) = self.journal.put_record(row) {
+        if self.muted {
+            return;
+        }
+        if let Err(error) = self.journal.put_record(Row::Held(self.fence, Box::new(row))) {
             tracing::error!(%error, "the journal is full: a row of the record was not kept");
         }
     }

@@ -1,17 +1,26 @@
-//! The sessions that live in this process: started once each, found by id, ended with the process.
+//! The sessions that live in this process: started once each under a lease, found by id, given away or ended with the process.
+
+mod held;
+mod watch;
 
 use super::{
-    Deps, Error,
+    Deps, Error, adrift,
+    lease::{AGAIN, Asking, Next},
     live::Live,
     supervisor::{self, Begin},
 };
 use crate::{
+    clock,
     ids::{SessionId, TenantId},
-    store::{self, EndReason, SessionStatus, SessionStep},
+    store::{self, EndReason, LeaseTaken, SessionStatus, SessionStep},
 };
+use held::Held;
 use std::{
     collections::BTreeMap,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
     time::Duration,
 };
 use tokio::sync::OnceCell;
@@ -33,6 +42,8 @@ struct Inner {
     /// One slot a session; a slot being filled is waited for, so that two hellos start one session.
     slots: Mutex<BTreeMap<SessionId, Slot>>,
     tasks: TaskTracker,
+    /// No more sessions are begun here.
+    is_draining: AtomicBool,
     stop: CancellationToken,
 }
 
@@ -45,6 +56,7 @@ impl Sessions {
                 deps,
                 slots: Mutex::default(),
                 tasks,
+                is_draining: AtomicBool::new(false),
                 stop,
             }),
         }
@@ -63,12 +75,16 @@ impl Sessions {
     /// The live session, started if it is not.
     ///
     /// # Errors
-    /// `Ended` for one that is over; `Unavailable` where the store or the media shard cannot be asked.
+    /// `Ended` for one that is over; `Elsewhere` for one that another living process has; `Unavailable` where the store or the
+    /// media shard cannot be asked, or this process takes no more.
     pub async fn open(&self, session: &store::Session) -> Result<Live, Error> {
         if session.status >= SessionStatus::Completed {
             return Err(Error::Ended);
         }
-        if self.inner.stop.is_cancelled() {
+        if let Some(live) = self.live(session.tenant, session.id) {
+            return Ok(live);
+        }
+        if self.inner.stop.is_cancelled() || self.inner.is_draining.load(Ordering::Relaxed) {
             return Err(Error::Unavailable("the server is stopping"));
         }
         let slot = self.slots().entry(session.id).or_default().clone();
@@ -101,16 +117,34 @@ impl Sessions {
             technical_failure: None,
             recording_url: url,
         };
-        self.inner
-            .deps
-            .store
-            .session_step(tenant, id, &step)
-            .await
-            .map_err(|error| {
-                tracing::warn!(session.id = %id, %error, "a session could not be ended in the store");
-                Error::Unavailable("the database is away")
-            })?;
-        Ok(())
+        let store = &self.inner.deps.store;
+        let away = |error: store::Error| {
+            tracing::warn!(session.id = %id, %error, "a session could not be ended in the store");
+            Error::Unavailable("the database is away")
+        };
+        store.session_step(tenant, id, &step).await.map_err(away)?;
+        // Where it lives in another process, that one reads of the end, and says goodbye.
+        store.lease_poke(tenant, id).await.map_err(away)
+    }
+
+    /// The origin of the process where the session lives or will live: another's, if that one has it and is alive; ours.
+    ///
+    /// # Errors
+    /// `Unavailable` where the store cannot be asked.
+    pub async fn lives_at(&self, tenant: TenantId, id: SessionId) -> Result<String, Error> {
+        let holder = &self.inner.deps.holder;
+        let lease = self.inner.deps.store.lease(tenant, id).await.map_err(|error| {
+            tracing::warn!(session.id = %id, %error, "a lease could not be read");
+            Error::Unavailable("the database is away")
+        })?;
+        let owner = lease.and_then(|lease| lease.owner);
+        let alive = owner.filter(|owner| !owner.is_draining && owner.silent < holder.dead_after(clock::monotonic()));
+        Ok(alive.map_or_else(|| holder.process.url.clone(), |owner| owner.url))
+    }
+
+    /// Ends what no process drives and should have an end. Answers how many that were.
+    pub async fn end_adrift(&self) -> store::Result<usize> {
+        adrift::sweep(&self.inner.deps, |id| self.slots().contains_key(&id)).await
     }
 
     /// How many sessions stand where, by the wire's words: for metrics.
@@ -135,16 +169,48 @@ impl Sessions {
     }
 
     async fn start(&self, session: &store::Session) -> Result<Live, Error> {
-        let begin = Begin::load(&self.inner.deps, session).await?;
-        let (live, task) = supervisor::new(self.inner.deps.clone(), begin, self.inner.stop.child_token()).await?;
+        let deps = &self.inner.deps;
+        let (held, is_seized) = self.hold(session).await?;
+        let begin = Begin::load(deps, session, held.fence(), is_seized).await?;
+        let (live, task) = supervisor::new(deps.clone(), begin, self.inner.stop.child_token()).await?;
         let (registry, id) = (Arc::downgrade(&self.inner), session.id);
         self.inner.tasks.spawn(async move {
             task.await;
             if let Some(inner) = registry.upgrade() {
                 inner.slots.lock().unwrap_or_else(PoisonError::into_inner).remove(&id);
             }
+            held.release().await;
         });
         Ok(live)
+    }
+
+    /// Takes the session's lease: waits for an owner that gives it away, and for one that may be dead until it is known.
+    async fn hold(&self, session: &store::Session) -> Result<(Held, bool), Error> {
+        let (deps, tenant, id) = (&self.inner.deps, session.tenant, session.id);
+        let me = &deps.holder.process;
+        let mut asking = Asking::since(clock::monotonic());
+        loop {
+            let dead_after = deps.holder.dead_after(clock::monotonic());
+            let taken = deps.store.lease_take(tenant, id, me.id, dead_after).await;
+            let taken = taken.map_err(|error| {
+                tracing::warn!(session.id = %id, %error, "a lease could not be taken");
+                Error::Unavailable("the database is away")
+            })?;
+            let owner = match taken {
+                LeaseTaken::Yes { fence, is_seized } => {
+                    return Ok((Held::new(deps.clone(), tenant, id, fence), is_seized));
+                }
+                LeaseTaken::No { owner } => owner,
+            };
+            match asking.next(clock::monotonic(), &owner) {
+                Next::Ask if !self.inner.stop.is_cancelled() => tokio::time::sleep(AGAIN).await,
+                // Behind one address there are several: the front knows which of them is ready.
+                Next::LivesAt(url) if url != me.url => return Err(Error::Elsewhere(url)),
+                Next::Ask | Next::LivesAt(_) | Next::Unavailable => {
+                    return Err(Error::Unavailable("the interview lives in another process"));
+                }
+            }
+        }
     }
 
     fn slots(&self) -> std::sync::MutexGuard<'_, BTreeMap<SessionId, Slot>> {

@@ -8,13 +8,15 @@ mod ai;
 mod begin;
 mod candidate;
 mod end;
+mod leave;
 
 pub(super) use begin::Begin;
 
 use super::{
     Deps, Error,
     browser::{Browser, Said},
-    live::{Command, Live, QUEUE, Snapshot},
+    fate,
+    live::{Command, LetGo, Live, QUEUE, Snapshot},
     machine::{Action, Event, Limits, Machine, Speaking},
     meaning::Reader,
     record::Record,
@@ -26,7 +28,7 @@ use crate::{
         mirror::Mirror,
         transcript::{self, Transcript},
     },
-    store::{EndReason, SessionStep},
+    store::{EndReason, SessionStep, Source},
 };
 use std::{
     collections::BTreeSet,
@@ -75,6 +77,10 @@ struct Supervisor {
     whip: Option<Uuid>,
     /// Items that the candidate typed.
     typed: BTreeSet<String>,
+    /// The browser is to go to another process.
+    moving: Option<leave::Moving>,
+    /// The session leaves this process, unfinished.
+    left: Option<LetGo>,
     /// When it ended.
     ended: Option<Instant>,
     /// What the candidate was saying at the end is to become a turn, and has not yet.
@@ -111,12 +117,13 @@ pub(super) async fn new(
     });
     let (commands_in, commands) = mpsc::channel(QUEUE);
     let (snapshot_in, snapshot) = watch::channel(Snapshot::default());
+    let fence = begin.fence;
     let last = begin.history.iter().map(|entry| entry.sequence).max().unwrap_or(0);
     let supervisor = Supervisor {
-        machine: Machine::new(limits, rand::random(), !begin.history.is_empty(), started),
-        transcript: Transcript::new(id, last),
+        machine: Machine::new(limits, rand::random(), begin.greeted, started),
+        transcript: Transcript::new(id, last + begin.left_for_former),
         reader: Reader::default(),
-        record: Record::new(tenant, id, deps.journal.clone(), begin.history.clone()),
+        record: Record::new(tenant, id, begin.fence, deps.journal.clone(), begin.history.clone()),
         browser: Browser::new(
             id.to_string(),
             deps.resume_keys.clone(),
@@ -135,7 +142,14 @@ pub(super) async fn new(
         epoch: (now, wall),
         recording_url: None,
         whip: None,
-        typed: BTreeSet::new(),
+        typed: begin
+            .history
+            .iter()
+            .filter(|entry| entry.source == Source::Typed)
+            .map(|entry| entry.item_id.clone())
+            .collect(),
+        moving: None,
+        left: None,
         ended: None,
         committing: false,
         begin: Arc::new(begin),
@@ -144,6 +158,7 @@ pub(super) async fn new(
     let live = Live {
         tenant,
         id,
+        fence,
         commands: commands_in,
         snapshot,
     };
@@ -169,7 +184,8 @@ impl Supervisor {
         tracing::info!("a session lives here");
         loop {
             self.carry_out();
-            if self.is_finished() {
+            self.move_on();
+            if self.is_finished() || self.left.is_some() {
                 break;
             }
             let due = self.due();
@@ -184,7 +200,7 @@ impl Supervisor {
             };
             match turn {
                 Turn::Command(Some(command)) => self.command(command).await,
-                Turn::Command(None) | Turn::Stop => break,
+                Turn::Command(None) | Turn::Stop => self.left = Some(LetGo::Given),
                 Turn::Media(event) => self.media_event(event),
                 Turn::Link(event) => self.link_event(event),
                 Turn::Dialled(result) => self.dialled(result),
@@ -195,6 +211,7 @@ impl Supervisor {
                 }
             }
         }
+        self.leave();
         self.finish().await;
     }
 
@@ -229,7 +246,11 @@ impl Supervisor {
         match action {
             Action::DialAi(transport) => self.dial(transport),
             Action::HangUpAi => self.hang_up(),
-            Action::Greet | Action::Respond => self.send_ai(vec![self.deps.dialect.respond()]),
+            Action::Greet => {
+                self.record.note(wall, "session", fate::GREETED, String::new());
+                self.send_ai(vec![self.deps.dialect.respond()]);
+            }
+            Action::Respond => self.send_ai(vec![self.deps.dialect.respond()]),
             Action::StopAnswering => self.send_ai(vec![self.deps.dialect.stop_answering()]),
             Action::CommitSpeech => self.commit_speech(),
             Action::TakeUpAgain => self.take_up_again(),
@@ -257,18 +278,30 @@ impl Supervisor {
             Action::Disconnected => self.record.step(SessionStep::Disconnected { at: wall }),
             Action::Note { leg, what, cause } => {
                 tracing::info!(leg, what, cause, "transition");
-                self.record.note(wall, leg, what, cause);
+                // The end is noted with its reason, below.
+                if (leg, what) != ("session", fate::ENDED) {
+                    self.record.note(wall, leg, what, cause);
+                }
             }
-            Action::End { reason, failure } => self.end(reason, failure),
+            Action::End { reason, failure } => {
+                let told = fate::told(reason, failure.as_deref());
+                self.record.note(wall, "session", fate::ENDED, told);
+                self.end(reason, failure);
+            }
         }
     }
 
     fn due(&self) -> Option<Instant> {
         let machine = self.machine.poll_timeout().map(|(at, _)| at);
-        [machine, self.transcript.poll_timeout(), self.linger()]
-            .into_iter()
-            .flatten()
-            .min()
+        [
+            machine,
+            self.transcript.poll_timeout(),
+            self.linger(),
+            self.moving_due(),
+        ]
+        .into_iter()
+        .flatten()
+        .min()
     }
 
     /// The state as the browser is told it.

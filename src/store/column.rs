@@ -104,7 +104,7 @@ macro_rules! words {
             pub fn word(self) -> &'static str {
                 match self { $(Self::$variant => $word),+ }
             }
-            pub(super) fn from_word(word: &str) -> Result<Self, Error> {
+            pub(crate) fn from_word(word: &str) -> Result<Self, Error> {
                 match word {
                     $($word => Ok(Self::$variant),)+
                     _ => Err(Error::Corrupt(concat!("a word for ", stringify!($type)).into())),

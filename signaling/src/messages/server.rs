@@ -46,6 +46,11 @@ pub enum ServerMessage {
         /// Why, as a word for logs.
         reason: String,
     },
+    /// The interview goes on in another process: come there with the resume token, and make a fresh offer.
+    Moved {
+        /// Its origin, of those that the pages may call.
+        url: String,
+    },
     /// How things stand; each replaces the one before.
     State(State),
     /// What is being said.
@@ -90,6 +95,7 @@ impl ServerMessage {
             ServerMessage::Answer { .. } => "answer",
             ServerMessage::Candidate { .. } => "candidate",
             ServerMessage::Renegotiate { .. } => "renegotiate",
+            ServerMessage::Moved { .. } => "moved",
             ServerMessage::State(_) => "state",
             ServerMessage::Caption(_) => "caption",
             ServerMessage::Ack { .. } => "ack",

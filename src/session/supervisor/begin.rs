@@ -1,8 +1,15 @@
-//! What a session needs to know before it lives: read from the store once.
+//! What a session needs to know before it lives: read from the store once, after its lease was taken.
+//!
+//! **Law:** what this process's journal holds of it is in the store before it is read, so that the history is whole. What
+//! another process's journal holds cannot be seen from here: it is milliseconds' worth while the database is in reach, and
+//! places in the conversation's order are left for it ([`LEFT_FOR_FORMER`]).
 
-use super::super::{Deps, Error};
-use crate::store::{self, Entry, Position, Session};
+use super::super::{Deps, Error, fate, lease::LEFT_FOR_FORMER};
+use crate::store::{self, Entry, Fence, Position, Session};
 use std::time::Duration;
+
+/// How long the journal may take to bring to the store what a former run of this process left. A hello waits for 10 s.
+const REPLAY_MAX: Duration = Duration::from_secs(5);
 
 /// See the module.
 pub(in super::super) struct Begin {
@@ -12,15 +19,45 @@ pub(in super::super) struct Begin {
     pub(in super::super) candidate_name: String,
     /// What was said before this process had the session.
     pub(in super::super) history: Vec<Entry>,
+    /// Under which the session is held.
+    pub(in super::super) fence: Fence,
+    /// The interviewer has greeted, whether or not a word of it was stored.
+    pub(in super::super) greeted: bool,
+    /// Places in the order behind the history that are left free.
+    pub(in super::super) left_for_former: i32,
 }
 
 impl Begin {
-    pub(in super::super) async fn load(deps: &Deps, session: &Session) -> Result<Self, Error> {
-        let (tenant, store) = (session.tenant, &deps.store);
+    /// `is_seized`: the session was another's, who did not give it back.
+    ///
+    /// # Errors
+    /// `Ended` where it is over, or was said to be over by a process that died before the store knew (it knows then);
+    /// `NotFound`, `Unavailable`.
+    pub(in super::super) async fn load(
+        deps: &Deps,
+        session: &Session,
+        fence: Fence,
+        is_seized: bool,
+    ) -> Result<Self, Error> {
+        let (tenant, id, store) = (session.tenant, session.id, &deps.store);
         let away = |error: store::Error| {
-            tracing::error!(session.id = %session.id, %error, "a session could not be read");
+            tracing::error!(session.id = %id, %error, "a session could not be read");
             Error::Unavailable("the database is away")
         };
+        deps.journal.flush(REPLAY_MAX).await.map_err(|left| {
+            tracing::error!(session.id = %id, %left, "the journal is not in the database yet");
+            Error::Unavailable("the database is away")
+        })?;
+        let session = store.session(tenant, id).await.map_err(away)?.ok_or(Error::NotFound)?;
+        if session.ended_at.is_some() {
+            return Err(Error::Ended);
+        }
+        let events = store.session_events(tenant, id).await.map_err(away)?;
+        if let Some(end) = fate::end_told(&events) {
+            tracing::info!(session.id = %id, "an interview was over when its process died: its end is stored");
+            store.session_step(tenant, id, &end).await.map_err(away)?;
+            return Err(Error::Ended);
+        }
         let position = store
             .position(tenant, session.position)
             .await
@@ -31,12 +68,18 @@ impl Begin {
             .await
             .map_err(away)?
             .ok_or(Error::NotFound)?;
-        let history = store.transcript(tenant, session.id, false).await.map_err(away)?;
+        let history = store.transcript(tenant, id, false).await.map_err(away)?;
+        let greeted = events
+            .iter()
+            .any(|event| event.leg == "session" && event.what == fate::GREETED);
         Ok(Self {
-            session: session.clone(),
+            session,
             position,
             candidate_name: candidate.name,
+            greeted: greeted || !history.is_empty(),
             history,
+            fence,
+            left_for_former: if is_seized { LEFT_FOR_FORMER } else { 0 },
         })
     }
 

@@ -53,6 +53,8 @@ impl Supervisor {
                 self.tell(Event::EndAsked(reason));
                 let _ = reply.send(());
             }
+            Command::MoveTo(url) => self.move_to(url),
+            Command::LetGo(how) => self.left = Some(how),
             Command::Find { speaker, text, reply } => {
                 let _ = reply.send(self.transcript.find(speaker, &text));
             }
@@ -104,6 +106,13 @@ impl Supervisor {
             self.tell(Event::SocketDetached);
         }
         self.tell(Event::SocketAttached);
+        if attached.resumed && self.machine.snapshot().candidate == "none" {
+            // It left another process, or this one before it died: its leg is of the past.
+            self.say(ServerMessage::Renegotiate {
+                ice_restart: false,
+                reason: "restored".to_owned(),
+            });
+        }
         if self.deps.simulated {
             self.notice("simulated");
         }

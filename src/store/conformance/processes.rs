@@ -38,12 +38,21 @@ pub(super) async fn processes_come_and_go(store: &dyn Store) {
     let one = begun(store).await;
     store.process_begin(&one).await.unwrap();
     assert_eq!(store.process_beat(one.id, false).await.unwrap(), Some(0));
-    let here = |seen: &[SeenProcess]| seen.iter().filter(|seen| seen.id == one.id).cloned().collect::<Vec<_>>();
+    let here = |seen: &[SeenProcess]| {
+        seen.iter()
+            .filter(|seen| seen.id == one.id)
+            .cloned()
+            .collect::<Vec<_>>()
+    };
     let seen = here(&store.processes(NEVER).await.unwrap());
     assert_eq!(seen.len(), 1, "begun twice, there once");
     assert_eq!((seen[0].url.as_str(), seen[0].is_draining), (one.url.as_str(), false));
     assert!(seen[0].silent < Duration::from_secs(60), "{:?}", seen[0].silent);
-    assert_eq!(here(&store.processes(AT_ONCE).await.unwrap()), [], "none is heard of within no time");
+    assert_eq!(
+        here(&store.processes(AT_ONCE).await.unwrap()),
+        [],
+        "none is heard of within no time"
+    );
     store.process_beat(one.id, true).await.unwrap();
     assert!(here(&store.processes(NEVER).await.unwrap())[0].is_draining);
     // The next of the node takes the former's place; another node's is left.
@@ -53,7 +62,11 @@ pub(super) async fn processes_come_and_go(store: &dyn Store) {
         ..process()
     };
     store.process_begin(&next).await.unwrap();
-    assert_eq!(store.process_beat(one.id, false).await.unwrap(), None, "it must begin again");
+    assert_eq!(
+        store.process_beat(one.id, false).await.unwrap(),
+        None,
+        "it must begin again"
+    );
     assert_eq!(store.process_beat(other.id, false).await.unwrap(), Some(0));
     for gone in [&next, &other, &other] {
         store.process_end(gone.id).await.unwrap();
@@ -122,7 +135,10 @@ pub(super) async fn a_draining_owner_hears_that_it_is_wanted(store: &dyn Store) 
     let fence = fence_of(&store.lease_take(TENANT, session, owner.id, NEVER).await.unwrap());
     let refused = store.lease_take(TENANT, session, other.id, NEVER).await.unwrap();
     assert!(is_of(&refused, &owner));
-    assert!(!store.lease(TENANT, session).await.unwrap().unwrap().is_wanted, "it does not drain");
+    assert!(
+        !store.lease(TENANT, session).await.unwrap().unwrap().is_wanted,
+        "it does not drain"
+    );
     assert_eq!(store.process_beat(owner.id, true).await.unwrap(), Some(0));
     for _ in 0..3 {
         let refused = store.lease_take(TENANT, session, other.id, NEVER).await.unwrap();
@@ -161,7 +177,10 @@ pub(super) async fn a_former_holder_has_no_word_on_what_came_after(store: &dyn S
     ];
     assert_eq!(store.transcript_put_held(TENANT, &entries).await.unwrap(), 1);
     let stored = store.transcript(TENANT, session, false).await.unwrap();
-    assert_eq!(stored.iter().map(|entry| entry.sequence).collect::<Vec<_>>(), [1, 2, 3, 5, 6]);
+    assert_eq!(
+        stored.iter().map(|entry| entry.sequence).collect::<Vec<_>>(),
+        [1, 2, 3, 5, 6]
+    );
     assert!(store.lease_covers(TENANT, session, before, early).await.unwrap());
     assert!(!store.lease_covers(TENANT, session, before, late).await.unwrap());
     assert!(store.lease_covers(TENANT, session, after, late).await.unwrap());
@@ -189,10 +208,19 @@ pub(super) async fn sessions_that_nobody_drives_are_found(store: &dyn Store) {
     ];
     let now = crate::clock::wall();
     let connected = |at| SessionStep::Connected { at };
-    store.session_step(TENANT, overdue, &connected(now - 3.hours())).await.unwrap();
+    store
+        .session_step(TENANT, overdue, &connected(now - 3.hours()))
+        .await
+        .unwrap();
     store.session_step(TENANT, fresh, &connected(now)).await.unwrap();
-    store.session_step(TENANT, over, &connected(now - 3.hours())).await.unwrap();
-    store.session_step(TENANT, over, &ended(now, EndReason::Time)).await.unwrap();
+    store
+        .session_step(TENANT, over, &connected(now - 3.hours()))
+        .await
+        .unwrap();
+    store
+        .session_step(TENANT, over, &ended(now, EndReason::Time))
+        .await
+        .unwrap();
     let said = |what: &str| SessionEvent {
         id: Uuid::now_v7(),
         at: now,
@@ -208,7 +236,11 @@ pub(super) async fn sessions_that_nobody_drives_are_found(store: &dyn Store) {
     assert!(adrift.is_sorted(), "the oldest first");
     assert_eq!(store.sessions_adrift(NEVER, Duration::ZERO, 1).await.unwrap().len(), 1);
     let adrift = found(NEVER, Duration::from_secs(24 * 3600)).await;
-    assert_eq!(is_there(&adrift), [false, false, false, true, false], "not overdue for so long");
+    assert_eq!(
+        is_there(&adrift),
+        [false, false, false, true, false],
+        "not overdue for so long"
+    );
     // Driven by one who lives; by one who is silent.
     for session in [overdue, told] {
         store.lease_take(TENANT, session, owner.id, NEVER).await.unwrap();

@@ -6,8 +6,8 @@ use super::Row;
 use crate::ids::{CandidateId, EntryId, InvitationId, PositionId, ProcessId, SessionId, TenantId};
 use crate::store::column::{At, Id};
 use crate::store::{
-    Audit, Candidate, Consent, EndReason, Entry, Error, Invitation, PlannedQuestion, Position, Result, SeenProcess, Session,
-    SessionEvent, SessionStatus, Source, Speaker, Tenant,
+    Audit, Candidate, Consent, EndReason, Entry, Error, Invitation, PlannedQuestion, Position, Result, SeenProcess,
+    Session, SessionEvent, SessionStatus, Source, Speaker, Tenant,
 };
 use sqlx::Row as _;
 use time::OffsetDateTime;

@@ -3,5 +3,9 @@
 /// Number, name, text.
 pub(in crate::store) const ALL: &[(i64, &str, &str)] = &[
     (1, "first", include_str!("../../../migrations/sqlite/0001_first.sql")),
-    (2, "processes", include_str!("../../../migrations/sqlite/0002_processes.sql")),
+    (
+        2,
+        "processes",
+        include_str!("../../../migrations/sqlite/0002_processes.sql"),
+    ),
 ];

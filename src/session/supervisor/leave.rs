@@ -1,0 +1,70 @@
+//! Leaving this process with the interview unfinished: for a process that the browser is sent to, for one that has taken it,
+//! or for whoever comes after a stop.
+//!
+//! **Law:** who gives a session away stores all that was said before another can read it (the lease is given back by
+//! `registry.rs` after the task's end); one whom it was taken from writes nothing more.
+
+use super::{Supervisor, clock};
+use crate::session::{live::LetGo, machine::Speaking};
+use std::time::{Duration, Instant};
+use vivavoce_signaling::ServerMessage;
+
+/// How long a pause is waited for before the browser is sent away in the midst of a word.
+const PAUSE_WITHIN: Duration = Duration::from_secs(3);
+
+/// The browser is to go to another process.
+pub(super) struct Moving {
+    url: String,
+    since: Instant,
+    is_told: bool,
+}
+
+impl Supervisor {
+    pub(super) fn move_to(&mut self, url: String) {
+        self.moving = Some(Moving {
+            url,
+            since: clock::monotonic(),
+            is_told: false,
+        });
+    }
+
+    /// Sends the browser away once nobody speaks. The session stays, and carries sound, until another process asks for it.
+    pub(super) fn move_on(&mut self) {
+        if !self.browser.is_attached() && self.moving.as_ref().is_some_and(|moving| !moving.is_told) {
+            self.left = Some(LetGo::Given); // nobody to send: whoever comes back finds it elsewhere
+            return;
+        }
+        let quiet = self.machine.snapshot().speaking == Speaking::Nobody;
+        let now = clock::monotonic();
+        let url = match &mut self.moving {
+            Some(moving) if !moving.is_told && (quiet || now >= moving.since + PAUSE_WITHIN) => {
+                moving.is_told = true;
+                moving.url.clone()
+            }
+            _ => return,
+        };
+        tracing::info!("the browser is sent to another process");
+        self.say(ServerMessage::Moved { url });
+    }
+
+    pub(super) fn moving_due(&self) -> Option<Instant> {
+        let moving = self.moving.as_ref().filter(|moving| !moving.is_told)?;
+        Some(moving.since + PAUSE_WITHIN)
+    }
+
+    /// Nothing but [`Supervisor::finish`] follows.
+    pub(super) fn leave(&mut self) {
+        match self.left {
+            Some(LetGo::Given) => {
+                self.record.note(clock::wall(), "session", "let_go", String::new());
+                self.browser.send_back();
+            }
+            Some(LetGo::Taken) => {
+                tracing::warn!("another process has taken the session: it is let go of, and nothing more is written");
+                self.record.mute();
+                self.browser.send_back();
+            }
+            None => {}
+        }
+    }
+}
