@@ -252,9 +252,9 @@ impl Running {
         app.ready.set(Phase::Stopping);
         app.sessions.shutdown().await;
         self.stop.cancel();
-        match tokio::time::timeout(END_WAIT, app.store.process_end(holder.process.id)).await {
-            Ok(Ok(())) => {}
-            Ok(Err(_)) | Err(_) => tracing::warn!("others learn of this end by its silence"),
+        let struck_off = tokio::time::timeout(END_WAIT, app.store.process_end(holder.process.id)).await;
+        if !struck_off.is_ok_and(|done| done.is_ok()) {
+            tracing::warn!("others learn of this end by its silence");
         }
         if let Err(left) = self.app.journal.clone().close(DRAIN_WAIT).await {
             tracing::warn!(%left, "the journal keeps them for the next start");

@@ -334,7 +334,6 @@ fn links(servers: &serde_json::Value) -> Vec<HeaderValue> {
 }
 
 /// What a session refuses, as a problem.
-#[expect(clippy::needless_pass_by_value, reason = "for map_err")]
 fn problem(error: session::Error) -> Problem {
     match error {
         session::Error::Ended => Problem::new(Kind::Gone, "The interview is over"),

@@ -43,16 +43,15 @@ async fn end(deps: &Deps, tenant: TenantId, id: SessionId) -> Result<bool> {
         return Ok(false);
     };
     let events = deps.store.session_events(tenant, id).await?;
-    let step = match fate::end_told(&events) {
-        Some(told) => told,
-        None => {
-            let Some(position) = deps.store.position(tenant, session.position).await? else {
-                return Ok(false);
-            };
-            let begun = session.started_at.unwrap_or(session.created_at);
-            let over = begun + time::Duration::minutes(i64::from(position.max_minutes));
-            fate::end_of_the_abandoned(&events, over)
-        }
+    let step = if let Some(told) = fate::end_told(&events) {
+        told
+    } else {
+        let Some(position) = deps.store.position(tenant, session.position).await? else {
+            return Ok(false);
+        };
+        let begun = session.started_at.unwrap_or(session.created_at);
+        let over = begun + time::Duration::minutes(i64::from(position.max_minutes));
+        fate::end_of_the_abandoned(&events, over)
     };
     let done = deps.store.session_step(tenant, id, &step).await?;
     if let SessionStep::Ended {
