@@ -16,9 +16,9 @@ use sqlx::{AssertSqlSafe, Connection, PgConnection, Row};
 use std::sync::Arc;
 use tenants::{NOW, OF_TENANT, World, code, count, entry, run};
 use uuid::Uuid;
-use vivavoce::ids::{InvitationId, SessionId};
+use vivavoce::ids::{InvitationId, ProcessId, SessionId};
 use vivavoce::store::sample::{CANDIDATE, OTHER_TENANT, POSITION, RECRUITER, TENANT};
-use vivavoce::store::{Entry, Error, NewInvitation, Speaker};
+use vivavoce::store::{Entry, Error, NewInvitation, Process, Speaker};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_first_tenant_has_a_row_in_every_table() {
@@ -94,6 +94,42 @@ async fn without_a_tenant_the_server_role_sees_nothing() {
         .unwrap();
     assert_eq!(found.len(), 1);
     assert_eq!(found[0].get::<Uuid, _>(0), world.invitation.0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_lease_is_its_tenants_alone_and_the_sweep_tells_ids_alone() {
+    let world = World::new().await;
+    let process = Process {
+        id: ProcessId::new(),
+        node: Uuid::now_v7(),
+        url: "https://relay.example.com".into(),
+    };
+    world.store.process_begin(&process).await.unwrap();
+    let never = std::time::Duration::from_secs(3600);
+    world
+        .store
+        .lease_take(TENANT, world.session, process.id, never)
+        .await
+        .unwrap();
+    for (tenant, leases) in [
+        (TENANT.to_string(), 1),
+        (OTHER_TENANT.to_string(), 0),
+        (String::new(), 0),
+    ] {
+        let mut server = world.as_server(&tenant).await;
+        assert_eq!(count(&mut server, "session_leases").await.unwrap(), leases, "{tenant}");
+    }
+    let mut other = world.as_server(&OTHER_TENANT.to_string()).await;
+    let taken = run(&mut other, "UPDATE session_leases SET fence = fence + 1")
+        .await
+        .unwrap();
+    assert_eq!(taken, 0);
+    let mut nobody = world.as_server("").await;
+    let columns = sqlx::query("SELECT * FROM vivavoce.sessions_adrift(now(), now() + interval '1 year', 10)")
+        .fetch_all(&mut nobody)
+        .await
+        .unwrap();
+    assert!(columns.iter().all(|row| row.len() == 2));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -186,6 +222,9 @@ async fn a_member_reads_their_tenant_through_postgrest_and_writes_nothing() {
     for forbidden in [
         "SELECT * FROM idempotency_keys",
         "SELECT * FROM vivavoce.migrations",
+        "SELECT * FROM processes",
+        "SELECT * FROM session_leases",
+        "SELECT * FROM vivavoce.sessions_adrift(now(), now(), 1)",
         "SELECT * FROM vivavoce.invitation_by_token('\\x00')",
         "SELECT vivavoce.no_tenant_yet()",
         "SET LOCAL ROLE vivavoce_server",
