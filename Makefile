@@ -3,10 +3,10 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help setup web build demo test bench lint fmt
+.PHONY: help setup web build demo test continuity bench lint fmt
 
 help: ## Says what there is
-	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: ## Installs what is missing; the second time it does nothing
 	@scripts/setup.sh
@@ -23,6 +23,9 @@ demo: build ## Runs an interview on this machine and prints the link to open (AR
 
 test: ## Checks and tests everything; ends with `N passed, M failed`
 	@scripts/test.sh
+
+continuity: web ## Every fault of the table 20 times, each in an interview of its own; writes docs/continuity.md (ARGS="--row NAME --runs 5 …")
+	cargo test --locked --workspace --test continuity -- --all --runs 20 --at-once 8 --markdown docs/continuity.md $(ARGS)
 
 bench: web ## Measures the release build beside a bare UDP relay, and joins by Chromium; writes docs/benchmarks.md (ARGS="--sessions 50 …")
 	cargo build --locked --release -p vivavoce -p vivavoce-bench -p vivavoce-simulator

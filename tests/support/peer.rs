@@ -35,6 +35,7 @@ pub const RATE: u32 = 48_000;
 const FRAME: usize = 960;
 
 /// One decoded packet: when it came, its RTP timestamp, its sound.
+#[derive(Clone)]
 pub struct Heard {
     pub at_ms: u64,
     pub sequence: u16,
@@ -51,17 +52,29 @@ pub struct Spoken {
     pub sequence: u16,
 }
 
+/// A microphone's queue and what was heard: they outlive a peer when a page makes another.
 #[derive(Default)]
-struct Shared {
+pub struct Voice {
     mouth: Mutex<VecDeque<(Vec<i16>, Option<u64>)>>,
     spoken: Mutex<Vec<Spoken>>,
     ears: Mutex<Vec<Heard>>,
     messages: Mutex<Vec<String>>,
+    /// What the microphone has sent, as a page keeps it.
+    sent: Mutex<Vec<Sent>>,
+}
+
+/// One packet of the microphone's: SSRC, RTP timestamp, Opus. All follow each other by 960.
+#[derive(Clone)]
+pub struct Sent {
+    pub stream: u32,
+    pub time: u32,
+    pub opus: Vec<u8>,
 }
 
 pub struct Peer {
     pc: Arc<dyn PeerConnection>,
-    shared: Arc<Shared>,
+    shared: Arc<Voice>,
+    ssrc: u32,
     state: watch::Receiver<RTCPeerConnectionState>,
     channel: Option<Arc<dyn DataChannel>>,
     channel_open: watch::Receiver<bool>,
@@ -69,7 +82,7 @@ pub struct Peer {
 }
 
 struct Handler {
-    shared: Arc<Shared>,
+    shared: Arc<Voice>,
     gathered: mpsc::Sender<()>,
     state: watch::Sender<RTCPeerConnectionState>,
 }
@@ -110,6 +123,44 @@ impl PeerConnectionEventHandler for Handler {
     }
 }
 
+impl Voice {
+    /// Queues sound; the first frame's wall time of leaving is kept under `mark`.
+    pub fn say(&self, pcm: &[i16], mark: Option<u64>) {
+        let mut mouth = self.mouth.lock().unwrap();
+        for (index, frame) in pcm.chunks(FRAME).enumerate() {
+            let mut frame = frame.to_vec();
+            frame.resize(FRAME, 0);
+            mouth.push_back((frame, mark.filter(|_| index == 0)));
+        }
+    }
+
+    /// Frames still to be spoken.
+    pub fn unspoken(&self) -> usize {
+        self.mouth.lock().unwrap().len()
+    }
+
+    /// What was heard so far, through `read`.
+    pub fn heard<T>(&self, read: impl FnOnce(&[Heard]) -> T) -> T {
+        read(&self.ears.lock().unwrap())
+    }
+
+    /// What was sent as a stream in RTP times `from` to `to`.
+    pub fn sent(&self, stream: u32, from: u32, to: Option<u32>) -> Vec<Sent> {
+        let within =
+            |time: u32| (time.wrapping_sub(from) as i32) >= 0 && to.is_none_or(|to| (time.wrapping_sub(to) as i32) < 0);
+        let sent = self.sent.lock().unwrap();
+        let wanted = sent.iter().filter(|it| it.stream == stream && within(it.time));
+        wanted.cloned().collect()
+    }
+
+    /// The streams that were sent, oldest first.
+    pub fn streams(&self) -> Vec<u32> {
+        let mut streams: Vec<u32> = self.sent.lock().unwrap().iter().map(|it| it.stream).collect();
+        streams.dedup();
+        streams
+    }
+}
+
 pub fn wall_ms() -> u64 {
     SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_millis() as u64
 }
@@ -127,7 +178,11 @@ fn opus_codec() -> RTCRtpCodec {
 impl Peer {
     /// A peer and its offer, with all its candidates. `channel`: the label of a data channel made before the offer.
     pub async fn offer(channel: Option<&str>) -> (Self, String) {
-        let shared = Arc::new(Shared::default());
+        Self::offer_as(Arc::new(Voice::default()), channel).await
+    }
+
+    /// The same with a voice that there is. It speaks once it is up.
+    pub async fn offer_as(shared: Arc<Voice>, channel: Option<&str>) -> (Self, String) {
         let (gathered, mut gathering) = mpsc::channel(1);
         let (state_in, state) = watch::channel(RTCPeerConnectionState::New);
         let mut media = MediaEngine::default();
@@ -207,6 +262,7 @@ impl Peer {
             Self {
                 pc,
                 shared,
+                ssrc,
                 state,
                 channel,
                 channel_open,
@@ -270,17 +326,12 @@ impl Peer {
 
     /// Queues sound; the first frame's wall time of leaving is kept under `mark`.
     pub fn say(&self, pcm: &[i16], mark: Option<u64>) {
-        let mut mouth = self.shared.mouth.lock().unwrap();
-        for (index, frame) in pcm.chunks(FRAME).enumerate() {
-            let mut frame = frame.to_vec();
-            frame.resize(FRAME, 0);
-            mouth.push_back((frame, mark.filter(|_| index == 0)));
-        }
+        self.shared.say(pcm, mark);
     }
 
     /// Frames still to be spoken.
     pub fn unspoken(&self) -> usize {
-        self.shared.mouth.lock().unwrap().len()
+        self.shared.unspoken()
     }
 
     /// The first frame of each marked sound that has left.
@@ -290,7 +341,27 @@ impl Peer {
 
     /// What was heard so far, through `read`.
     pub fn heard<T>(&self, read: impl FnOnce(&[Heard]) -> T) -> T {
-        read(&self.shared.ears.lock().unwrap())
+        self.shared.heard(read)
+    }
+
+    /// The SSRC of what is sent.
+    pub fn ssrc(&self) -> u32 {
+        self.ssrc
+    }
+
+    /// Whether ICE could be restarted on it.
+    pub fn is_alive(&self) -> bool {
+        !matches!(
+            *self.state.borrow(),
+            RTCPeerConnectionState::Closed | RTCPeerConnectionState::Failed
+        )
+    }
+
+    /// As a tab that is closed or a process that dies: nothing more is said, nobody is told.
+    pub fn drop_silently(self) {
+        for task in &self.tasks {
+            task.abort();
+        }
     }
 
     pub fn messages(&self) -> Vec<String> {
@@ -319,7 +390,7 @@ impl Peer {
     }
 }
 
-async fn speak(shared: Arc<Shared>, track: Arc<TrackLocalStaticRTP>, ssrc: u32) {
+async fn speak(shared: Arc<Voice>, track: Arc<TrackLocalStaticRTP>, ssrc: u32) {
     let mut encoder = opus::Encoder::new(RATE, opus::Channels::Mono, opus::Application::Audio).unwrap();
     encoder.set_bitrate(opus::Bitrate::Bits(48_000)).unwrap();
     encoder.set_inband_fec(true).unwrap();
@@ -334,6 +405,11 @@ async fn speak(shared: Arc<Shared>, track: Arc<TrackLocalStaticRTP>, ssrc: u32) 
             .pop_front()
             .unwrap_or_else(|| (vec![0; FRAME], None));
         let payload = encoder.encode_vec(&pcm, 1200).unwrap();
+        shared.sent.lock().unwrap().push(Sent {
+            stream: ssrc,
+            time: timestamp,
+            opus: payload.clone(),
+        });
         let header = rtc::rtp::header::Header {
             version: 2,
             marker: sequence == 1,

@@ -1,0 +1,246 @@
+//! A candidate with one page: a peer, a socket, a network, and what the SDK would do about each.
+//!
+//! Is: policy of the SDK as far as these rows need it (offers, restarts, tabs). Isn't: a judge; it knows nothing of what should be heard.
+
+use crate::{
+    ear::{Digit, Ear},
+    network::{Road, Wire},
+    page::Page,
+    peer::{Peer, RATE, Sent, Voice, wall_ms},
+    stack::Seat,
+};
+use serde_json::{Value, json};
+use std::{net::SocketAddr, sync::Arc, time::Duration};
+use vivavoce_simulator::judge::{Pattern, encode};
+
+/// A leg that has heard nothing for so long is taken for lost, in ms.
+const QUIET_MS: u64 = 1_000;
+/// An offer or a restart that came to nothing is followed by another after so long, in ms.
+const AGAIN_MS: u64 = 3_000;
+/// Packets of kept speech in a frame: 4 s.
+const FRAME_PACKETS: usize = 200;
+
+pub struct Candidate {
+    pub road: Road,
+    pub wire: Wire,
+    seat: Seat,
+    voice: Arc<Voice>,
+    pub page: Page,
+    peer: Peer,
+    pub ear: Ear,
+    read: usize,
+    /// The offer that waits for its answer, and when it was made.
+    offered: Option<(String, u64)>,
+    offers: usize,
+    /// When the last repair was begun.
+    tried_ms: u64,
+    /// Answers heard so far on this leg.
+    was_up: bool,
+    /// Restarts and fresh legs that the page made by itself or was asked for.
+    pub repairs: usize,
+    /// Told by the relay that the interview is over.
+    pub ended: bool,
+}
+
+/// How the candidate lays out digits: quicker than the interviewer, and no two bursts closer than the detector wants.
+pub fn pattern() -> Pattern {
+    Pattern {
+        interval_ms: 200,
+        ..Pattern::at(RATE)
+    }
+}
+
+impl Candidate {
+    /// On the page, offered, not yet up. Resolves once the offer is made.
+    pub async fn join(http: SocketAddr, udp: SocketAddr, seat: &Seat) -> Self {
+        let (road, wire) = (Road::start(udp).await, Wire::start(http).await);
+        let page = Page::open(wire.addr, &seat.session, &seat.token, crate::page::Kept::default());
+        let voice = Arc::new(Voice::default());
+        let (peer, offer) = Peer::offer_as(voice.clone(), None).await;
+        let mut candidate = Self {
+            road,
+            wire,
+            seat: seat.clone(),
+            voice,
+            page,
+            peer,
+            ear: Ear::new(),
+            read: 0,
+            offered: None,
+            offers: 0,
+            tried_ms: 0,
+            was_up: false,
+            repairs: 0,
+            ended: false,
+        };
+        candidate.send_offer(&offer);
+        candidate
+    }
+
+    fn send_offer(&mut self, offer: &str) {
+        self.offers += 1;
+        let id = format!("offer-{}", self.offers);
+        self.page
+            .say(&json!({ "type": "offer", "sdp": Road::hide(offer), "id": id }));
+        self.offered = Some((id, wall_ms()));
+        self.tried_ms = wall_ms();
+    }
+
+    /// Speaks digits; answers when the last burst will have left, if nothing holds the microphone up.
+    pub fn say(&self, digits: &[u8]) -> u64 {
+        let pattern = pattern();
+        self.voice.say(&encode(digits, &pattern), None);
+        let last = digits.len().saturating_sub(1) as u64 * u64::from(pattern.interval_ms);
+        wall_ms() + u64::from(pattern.lead_ms + pattern.burst_ms) + last
+    }
+
+    /// Whether words are still to be spoken.
+    pub fn is_speaking(&self) -> bool {
+        self.voice.unspoken() > 0
+    }
+
+    pub fn digits(&self) -> &[Digit] {
+        &self.ear.digits
+    }
+
+    /// One look at everything: to be called every 20 ms or so.
+    pub async fn step(&mut self) {
+        // listened to without the lock: who decodes must not wait for who counts
+        let fresh = self.voice.heard(|heard| heard[self.ear.taken()..].to_vec());
+        self.ear.listen(&fresh);
+        let (mut answer, mut wants, mut ended, mut acks) = (None, None, false, vec![]);
+        let is_old_page = self.page.welcomes() > 1;
+        let waiting = self.offered.as_ref().map(|(id, _)| id.clone());
+        self.read = self.page.read(self.read, |message| match message["type"].as_str() {
+            Some("answer") if waiting.as_deref() == message["id"].as_str() => answer = Some(message["sdp"].clone()),
+            Some("renegotiate") => wants = Some(message["iceRestart"] == Value::Bool(true)),
+            Some("ended") => ended = true,
+            Some("ack") => acks.push(message.clone()),
+            Some("welcome") => {
+                // a relay that does not know our leg will never hear it
+                if message["resumed"] == Value::Bool(false) && is_old_page {
+                    wants = Some(false);
+                }
+                acks.push(message.clone());
+            }
+            _ => {}
+        });
+        self.ended |= ended;
+        for message in acks {
+            self.give_what_is_lacking(&message);
+        }
+        if let Some(sdp) = answer {
+            self.offered = None;
+            self.peer
+                .answer(&self.road.in_front(sdp.as_str().unwrap_or_default()))
+                .await;
+        }
+        if self.ended {
+            return;
+        }
+        let now = wall_ms();
+        let quiet = self
+            .voice
+            .heard(|heard| heard.last().map(|last| now.saturating_sub(last.at_ms)));
+        self.was_up |= quiet.is_some_and(|quiet| quiet < QUIET_MS);
+        if let Some(restart) = wants {
+            self.repair(restart).await;
+        } else if self.was_up
+            && quiet.is_some_and(|quiet| quiet >= QUIET_MS)
+            && now >= self.tried_ms + AGAIN_MS
+            && self.page.is_up()
+        {
+            self.repair(true).await;
+        }
+    }
+
+    /// The page's half of the law for speech that did not arrive: what the relay lacks, it sends.
+    fn give_what_is_lacking(&mut self, message: &Value) {
+        if message["type"] == "welcome" {
+            // a relay that knows nothing of a stream is told all of it
+            let known: Vec<u64> = message["heardUpTo"]
+                .as_array()
+                .into_iter()
+                .flatten()
+                .filter_map(|it| it["stream"].as_u64())
+                .collect();
+            let is_old = |stream: &u32| !known.contains(&u64::from(*stream)) && *stream != self.peer.ssrc();
+            for stream in self.voice.streams().into_iter().filter(is_old) {
+                self.give(stream, 0, None);
+            }
+            return;
+        }
+        let stream = message["stream"].as_u64().unwrap_or_default() as u32;
+        for gap in message["lacks"].as_array().into_iter().flatten() {
+            let (from, to) = (
+                gap[0].as_u64().unwrap_or_default() as u32,
+                gap[1].as_u64().map(|to| to as u32),
+            );
+            self.give(stream, from, to);
+        }
+    }
+
+    fn give(&self, stream: u32, from: u32, to: Option<u32>) {
+        let kept = self.voice.sent(stream, from, to);
+        let frames = kept.chunks(FRAME_PACKETS);
+        let last = frames.len().saturating_sub(1);
+        let empty: &[Sent] = &[];
+        for (n, packets) in frames.chain(kept.is_empty().then_some(empty)).enumerate() {
+            let time = packets.first().map_or(to.unwrap_or(from), |first| first.time);
+            let mut frame = vec![1, u8::from(n == last)];
+            frame.extend((packets.len() as u16).to_be_bytes());
+            frame.extend(stream.to_be_bytes());
+            frame.extend((time / 960).to_be_bytes());
+            frame.extend(u64::from(time).to_be_bytes());
+            for packet in packets {
+                frame.extend((packet.opus.len() as u16).to_be_bytes());
+                frame.extend(&packet.opus);
+            }
+            self.page.send(frame);
+        }
+    }
+
+    async fn repair(&mut self, restart: bool) {
+        self.repairs += 1;
+        if restart && self.peer.is_alive() {
+            let offer = self.peer.restart().await;
+            self.send_offer(&offer);
+        } else {
+            self.another_leg().await;
+        }
+    }
+
+    /// A new peer in place of the one that is there; what is still to be said is said on it.
+    async fn another_leg(&mut self) {
+        let (peer, offer) = Peer::offer_as(self.voice.clone(), None).await;
+        std::mem::replace(&mut self.peer, peer).drop_silently();
+        self.was_up = false;
+        self.send_offer(&offer);
+    }
+
+    /// The tab is loaded anew: everything but what it keeps in its storage is gone, and it says nothing to the relay.
+    pub async fn reload(&mut self) {
+        let page = Page::open(self.wire.addr, &self.seat.session, &self.seat.token, self.page.kept());
+        self.page = page;
+        self.read = 0;
+        self.another_leg().await;
+    }
+
+    /// A second tab, which knows nothing of the first.
+    pub async fn second_tab(&mut self) {
+        let page = Page::open(
+            self.wire.addr,
+            &self.seat.session,
+            &self.seat.token,
+            crate::page::Kept::default(),
+        );
+        self.page = page;
+        self.read = 0;
+        self.another_leg().await;
+    }
+
+    pub async fn leave(self) {
+        let closing = self.peer.close();
+        let _ = tokio::time::timeout(Duration::from_secs(2), closing).await;
+    }
+}

@@ -1,0 +1,235 @@
+//! What must hold at the end of an interview in digits, whatever happened in it (pure).
+//!
+//! **Law:** the candidate's digits are in the AI's last conversation and in the record once each, in order. The interviewer's
+//! count to nine, over and over, reaches the candidate and the record with none missing; at a seam one may be said again.
+
+use serde_json::Value;
+use vivavoce_simulator::judge::digits_in_words;
+
+/// Counted along 0 1 2 … 9 0 1 …
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Count {
+    /// Digits of the endless count that were reached.
+    pub reached: usize,
+    pub missing: usize,
+    /// Said again.
+    pub again: usize,
+}
+
+/// How `heard` goes along the endless count. The smaller step explains what is out of place: up to four back is said again.
+pub fn along(heard: impl IntoIterator<Item = u8>) -> Count {
+    let mut count = Count::default();
+    for digit in heard {
+        let step = (usize::from(digit) + 10 - count.reached % 10) % 10;
+        if step <= 5 || count.reached < 10 - step {
+            count.missing += step;
+            count.reached += step + 1;
+        } else {
+            count.again += 10 - step;
+            count.reached -= 10 - step - 1;
+        }
+    }
+    count
+}
+
+/// The first place where two sequences part, in words.
+fn parting(said: &[u8], got: &[u8]) -> Option<String> {
+    if said == got {
+        return None;
+    }
+    let at = said.iter().zip(got).take_while(|(a, b)| a == b).count();
+    let rest = |digits: &[u8]| digits.iter().skip(at).take(12).map(u8::to_string).collect::<String>();
+    Some(format!(
+        "said {}, got {}; from the {}. on {} was said and {} got",
+        said.len(),
+        got.len(),
+        at + 1,
+        rest(said),
+        rest(got)
+    ))
+}
+
+/// What is known of an interview that is over.
+pub struct Facts<'a> {
+    /// The candidate's digits, turn by turn.
+    pub turns: &'a [Vec<u8>],
+    /// The interviewer's digits at the candidate's ear.
+    pub heard: &'a [u8],
+    /// The calls that the AI service had, in order.
+    pub calls: &'a [Value],
+    pub entries: &'a [Value],
+    pub session: &'a Value,
+    /// Seams that the faults made: at each one digit may be said again.
+    pub seams: usize,
+}
+
+/// All that does not hold; nothing if all is well.
+pub fn violations(facts: &Facts<'_>) -> Vec<String> {
+    let mut found = vec![];
+    let said: Vec<u8> = facts.turns.concat();
+    let Some(survivor) = facts.calls.last() else {
+        return vec!["the AI service had no call".into()];
+    };
+    let got = digits_of(survivor["said_by_user"].as_str().unwrap_or_default());
+    found.extend(parting(&said, &got).map(|it| format!("candidate to AI: {it}")));
+    let count = along(facts.heard.iter().copied());
+    let whole = facts.turns.len() * 10;
+    if count.missing > 0 || count.reached != whole || count.again > facts.seams {
+        let heard: String = facts.heard.iter().map(u8::to_string).collect();
+        found.push(format!(
+            "AI to candidate: {} of {whole} reached, {} missing, {} again: {heard}",
+            count.reached, count.missing, count.again
+        ));
+    }
+    found.extend(of_record(facts));
+    for call in facts.calls {
+        let errors = call["errors"].as_array().map_or(&[][..], Vec::as_slice);
+        let own = |error: &&Value| error["code"] != "session_expired";
+        for error in errors.iter().filter(own) {
+            found.push(format!("the AI service complained: {}", error["code"]));
+        }
+    }
+    let session = facts.session;
+    if session["status"] != "completed"
+        || session["end_reason"] != "interviewer"
+        || !session["technical_failure"].is_null()
+    {
+        found.push(format!(
+            "the session ended {} by {}, technical failure {}",
+            session["status"], session["end_reason"], session["technical_failure"]
+        ));
+    }
+    found
+}
+
+/// The record alone.
+fn of_record(facts: &Facts<'_>) -> Vec<String> {
+    let mut found = vec![];
+    let numbers: Vec<i64> = facts
+        .entries
+        .iter()
+        .filter_map(|e| e["sequence_number"].as_i64())
+        .collect();
+    if numbers != (1..=facts.entries.len() as i64).collect::<Vec<_>>() {
+        found.push(format!("record: numbered {numbers:?}"));
+    }
+    // who said which digits, neighbours of one speaker joined
+    let mut said: Vec<(bool, Vec<u8>)> = vec![];
+    for entry in facts.entries {
+        let is_ai = entry["speaker"] == "ai";
+        let text = match (&entry["interrupted"], &entry["heard_text"]) {
+            (Value::Bool(true), Value::String(heard)) if is_ai => heard,
+            _ => entry["text"].as_str().unwrap_or_default(),
+        };
+        let digits = digits_in_words(text);
+        if digits.is_empty() {
+            continue;
+        }
+        match said.last_mut() {
+            Some((speaker, before)) if *speaker == is_ai => before.extend(digits),
+            _ => said.push((is_ai, digits)),
+        }
+    }
+    let mine: Vec<u8> = said
+        .iter()
+        .filter(|(is_ai, _)| !is_ai)
+        .flat_map(|(_, d)| d.clone())
+        .collect();
+    found.extend(parting(&facts.turns.concat(), &mine).map(|it| format!("record, candidate: {it}")));
+    let theirs = along(said.iter().filter(|(is_ai, _)| *is_ai).flat_map(|(_, d)| d.clone()));
+    if theirs.missing > 0 || theirs.reached != facts.turns.len() * 10 || theirs.again > facts.seams {
+        found.push(format!("record, interviewer: {theirs:?}"));
+    }
+    let order: Vec<bool> = said.iter().map(|(is_ai, _)| *is_ai).collect();
+    let expected: Vec<bool> = (0..facts.turns.len() * 2).map(|n| n % 2 == 0).collect();
+    if order == expected {
+        let whole = said.iter().filter(|(is_ai, _)| !is_ai).map(|(_, digits)| digits);
+        if whole.ne(facts.turns.iter()) {
+            found.push("record: a turn is not where it was said".into());
+        }
+    } else {
+        let order: String = order.iter().map(|is_ai| if *is_ai { 'a' } else { 'c' }).collect();
+        found.push(format!("record: turns in the order {order}"));
+    }
+    let wordless = facts
+        .entries
+        .iter()
+        .filter(|entry| {
+            entry["speaker"] == "ai" && digits_in_words(entry["text"].as_str().unwrap_or_default()).is_empty()
+        })
+        .count();
+    if wordless > 1 {
+        found.push(format!(
+            "record: {wordless} answers without a digit, the goodbye among them"
+        ));
+    }
+    found
+}
+
+fn digits_of(text: &str) -> Vec<u8> {
+    text.bytes().filter(u8::is_ascii_digit).map(|b| b - b'0').collect()
+}
+
+/// Checks of the judge itself.
+pub fn self_test() -> Result<(), String> {
+    let table: [(&[u8], Count); 6] = [
+        (
+            &[0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 0, 1],
+            Count {
+                reached: 12,
+                missing: 0,
+                again: 0,
+            },
+        ),
+        (
+            &[0, 1, 2, 2, 3],
+            Count {
+                reached: 4,
+                missing: 0,
+                again: 1,
+            },
+        ),
+        (
+            &[0, 1, 3, 4],
+            Count {
+                reached: 5,
+                missing: 1,
+                again: 0,
+            },
+        ),
+        (
+            &[0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 9, 0],
+            Count {
+                reached: 11,
+                missing: 0,
+                again: 1,
+            },
+        ),
+        (
+            &[0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 8, 9, 0],
+            Count {
+                reached: 11,
+                missing: 0,
+                again: 2,
+            },
+        ),
+        (
+            &[1, 2],
+            Count {
+                reached: 3,
+                missing: 1,
+                again: 0,
+            },
+        ),
+    ];
+    for (heard, count) in table {
+        let got = along(heard.iter().copied());
+        if got != count {
+            return Err(format!("{heard:?}: {got:?}, not {count:?}"));
+        }
+    }
+    if parting(&[1, 2, 3], &[1, 3]).is_none() || parting(&[1], &[1]).is_some() {
+        return Err("parting".into());
+    }
+    Ok(())
+}

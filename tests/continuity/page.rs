@@ -1,0 +1,197 @@
+//! The page's socket, as the SDK holds it: it says hello, and comes back with its resume token when it was lost.
+
+use futures_util::{SinkExt, StreamExt};
+use serde_json::{Value, json};
+use std::{
+    net::SocketAddr,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+use tokio::{sync::mpsc, task::JoinHandle, time::timeout};
+use tokio_tungstenite::{
+    client_async,
+    tungstenite::{Message, client::IntoClientRequest},
+};
+
+/// The first wait before another try, and the longest, in ms.
+const WAIT_MS: (u64, u64) = (250, 2_000);
+/// A socket that says nothing for so long while it is opened or greeted is given up.
+const OPEN_MAX: Duration = Duration::from_secs(3);
+
+#[derive(Default)]
+struct Told {
+    messages: Vec<Value>,
+    resume: Option<Value>,
+    last_seq: Option<u64>,
+    /// Sockets that were greeted so far.
+    welcomes: usize,
+    is_up: bool,
+    /// Closed for good, with this code.
+    closed: Option<u16>,
+}
+
+/// One tab's socket.
+pub struct Page {
+    told: Arc<Mutex<Told>>,
+    sends: mpsc::Sender<Message>,
+    task: JoinHandle<()>,
+}
+
+/// What a tab leaves in its storage for the next one.
+#[derive(Clone, Default)]
+pub struct Kept {
+    resume: Option<Value>,
+    last_seq: Option<u64>,
+}
+
+impl Page {
+    /// A tab at this address of the relay. `kept`: what the tab before it left.
+    pub fn open(relay: SocketAddr, session: &str, token: &str, kept: Kept) -> Self {
+        let told = Arc::new(Mutex::new(Told {
+            resume: kept.resume,
+            last_seq: kept.last_seq,
+            ..Told::default()
+        }));
+        let (sends, outbox) = mpsc::channel(256);
+        let task = tokio::spawn(hold(relay, session.to_owned(), token.to_owned(), told.clone(), outbox));
+        Self { told, sends, task }
+    }
+
+    pub fn kept(&self) -> Kept {
+        let told = self.told.lock().unwrap();
+        Kept {
+            resume: told.resume.clone(),
+            last_seq: told.last_seq,
+        }
+    }
+
+    pub fn is_up(&self) -> bool {
+        self.told.lock().unwrap().is_up
+    }
+
+    /// How often it was greeted.
+    pub fn welcomes(&self) -> usize {
+        self.told.lock().unwrap().welcomes
+    }
+
+    pub fn closed(&self) -> Option<u16> {
+        self.told.lock().unwrap().closed
+    }
+
+    /// Sent at once, or when there is a socket again.
+    pub fn say(&self, message: &Value) {
+        let _ = self.sends.try_send(Message::text(message.to_string()));
+    }
+
+    pub fn send(&self, frame: Vec<u8>) {
+        let _ = self.sends.try_send(Message::binary(frame));
+    }
+
+    /// Reads what was told from `from` on; answers how much there is.
+    pub fn read(&self, from: usize, mut each: impl FnMut(&Value)) -> usize {
+        let told = self.told.lock().unwrap();
+        for message in told.messages.iter().skip(from) {
+            each(message);
+        }
+        told.messages.len()
+    }
+}
+
+impl Drop for Page {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+async fn hold(
+    relay: SocketAddr,
+    session: String,
+    token: String,
+    told: Arc<Mutex<Told>>,
+    mut outbox: mpsc::Receiver<Message>,
+) {
+    let mut wait = WAIT_MS.0;
+    let mut unsent = None;
+    loop {
+        let lost = one(relay, &session, &token, &told, &mut outbox, &mut unsent).await;
+        let was_up = std::mem::take(&mut told.lock().unwrap().is_up);
+        // 4401 and the like, 1000 and a takeover: it does not come back by itself
+        if let Some(code) = lost.filter(|code| *code == 1000 || (4000..4429).contains(code)) {
+            told.lock().unwrap().closed = Some(code);
+            return;
+        }
+        wait = if was_up { WAIT_MS.0 } else { (wait * 2).min(WAIT_MS.1) };
+        tokio::time::sleep(Duration::from_millis(wait)).await;
+    }
+}
+
+/// One connection, to its end; the code it was closed with.
+async fn one(
+    relay: SocketAddr,
+    session: &str,
+    token: &str,
+    told: &Mutex<Told>,
+    outbox: &mut mpsc::Receiver<Message>,
+    unsent: &mut Option<Message>,
+) -> Option<u16> {
+    let url = format!("ws://{relay}/ws?session={session}");
+    let mut request = url.into_client_request().unwrap();
+    request
+        .headers_mut()
+        .insert("Sec-WebSocket-Protocol", "vivavoce.v1".parse().unwrap());
+    let opening = async {
+        let tcp = tokio::net::TcpStream::connect(relay).await.ok()?;
+        Some(client_async(request, tcp).await.ok()?.0)
+    };
+    let mut socket = timeout(OPEN_MAX, opening).await.ok()??;
+    let hello = {
+        let told = told.lock().unwrap();
+        let mut hello = json!({ "type": "hello", "token": token, "sessionId": session, "keeps": true });
+        if let Some(resume) = &told.resume {
+            hello["resume"] = resume.clone();
+        }
+        if let Some(seq) = told.last_seq {
+            hello["lastSeq"] = json!(seq);
+        }
+        hello
+    };
+    socket.send(Message::text(hello.to_string())).await.ok()?;
+    let mut is_up = false;
+    loop {
+        let heard = if is_up {
+            // what could not be sent on the socket before this one goes first
+            if let Some(message) = unsent.take()
+                && let Err(_lost) = socket.send(message.clone()).await
+            {
+                *unsent = Some(message);
+                return None;
+            }
+            tokio::select! {
+                heard = socket.next() => heard,
+                message = outbox.recv() => {
+                    *unsent = Some(message?);
+                    continue;
+                }
+            }
+        } else {
+            timeout(OPEN_MAX, socket.next()).await.ok()?
+        };
+        match heard {
+            Some(Ok(Message::Text(text))) => {
+                let message: Value = serde_json::from_str(&text).expect("JSON");
+                let mut told = told.lock().unwrap();
+                if message["type"] == "welcome" {
+                    is_up = true;
+                    told.is_up = true;
+                    told.welcomes += 1;
+                    told.resume = Some(message["resume"].clone());
+                }
+                told.last_seq = message["seq"].as_u64().or(told.last_seq);
+                told.messages.push(message);
+            }
+            Some(Ok(Message::Close(frame))) => return frame.map(|frame| frame.code.into()),
+            Some(Ok(_)) => {}
+            Some(Err(_)) | None => return None,
+        }
+    }
+}

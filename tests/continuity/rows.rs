@@ -1,0 +1,289 @@
+//! The rows of the table: which fault, how long the gap may be, and what it takes.
+
+/// What strikes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fault {
+    /// Nothing: what everything else is measured against.
+    Nothing,
+    /// A fault of the simulator's call, by its name there.
+    Ai(&'static str),
+    /// The call ends and new ones are refused for 20 s: by 429 with Retry-After, by 500, by no answer at all.
+    AiRefuses,
+    /// An answer is due and none comes: the next one alone, or none ever in this call.
+    AiStuck,
+    /// Another address from one moment to the next.
+    Moves,
+    /// The network is away for so many s.
+    Away(u64),
+    /// The socket breaks, media goes on.
+    SocketLost,
+    /// The socket is gone for 5 s and media is well.
+    SocketAway,
+    Reload,
+    SecondTab,
+    /// The AI's peer vanishes and the candidate's network goes for 2 s.
+    BothLegs,
+}
+
+impl Fault {
+    /// How long the fault itself lasts, in ms; 0: it is done at once.
+    pub fn lasts_ms(self) -> u64 {
+        match self {
+            Fault::AiRefuses => 20_000,
+            Fault::Away(seconds) => seconds * 1_000,
+            Fault::SocketAway => 5_000,
+            Fault::BothLegs => 2_000,
+            Fault::Nothing
+            | Fault::Ai(_)
+            | Fault::AiStuck
+            | Fault::Moves
+            | Fault::SocketLost
+            | Fault::Reload
+            | Fault::SecondTab => 0,
+        }
+    }
+}
+
+impl Fault {
+    /// Whether nobody could hear or answer while it lasts: gaps are counted from its end.
+    pub fn excuses(self) -> bool {
+        matches!(self, Fault::AiRefuses | Fault::Away(_) | Fault::BothLegs)
+    }
+}
+
+/// When it strikes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum When {
+    AiSpeaks,
+    CandidateSpeaks,
+    Any,
+}
+
+/// Whether the relay has what the row is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stands {
+    /// Run, and a violation fails the run.
+    Holds,
+    /// Run and told in the table; known not to hold yet.
+    Open(&'static str),
+    /// Cannot be run: what it needs is not built.
+    Missing(&'static str),
+}
+
+pub struct Row {
+    pub name: &'static str,
+    /// As the issue words it.
+    pub text: &'static str,
+    pub gap_max_ms: i64,
+    pub fault: Fault,
+    pub when: When,
+    pub stands: Stands,
+    /// Of the simulator's defaults, beside exam mode; JSON.
+    pub defaults: &'static str,
+    /// Of the relay's environment.
+    pub vars: &'static [(&'static str, &'static str)],
+}
+
+const fn row(name: &'static str, text: &'static str, gap_max_ms: i64, fault: Fault, when: When, stands: Stands) -> Row {
+    Row {
+        name,
+        text,
+        gap_max_ms,
+        fault,
+        when,
+        stands,
+        defaults: "{}",
+        vars: &[],
+    }
+}
+
+const OPEN: Stands = Stands::Open("being built");
+
+pub const ROWS: &[Row] = &[
+    row("nothing", "no fault", 300, Fault::Nothing, When::Any, Stands::Holds),
+    row(
+        "ai-vanishes-listening",
+        "AI peer vanishes while the candidate speaks",
+        1_500,
+        Fault::Ai("vanish"),
+        When::CandidateSpeaks,
+        OPEN,
+    ),
+    row(
+        "ai-vanishes-speaking",
+        "AI peer vanishes while the AI speaks",
+        1_500,
+        Fault::Ai("vanish"),
+        When::AiSpeaks,
+        OPEN,
+    ),
+    row(
+        "ai-channel",
+        "AI channel closed",
+        1_000,
+        Fault::Ai("close_channel"),
+        When::Any,
+        OPEN,
+    ),
+    row(
+        "ai-dtls",
+        "AI DTLS closed",
+        1_000,
+        Fault::Ai("close_dtls"),
+        When::Any,
+        OPEN,
+    ),
+    row(
+        "ai-expired",
+        "AI session expired by the service",
+        1_000,
+        Fault::Ai("expire"),
+        When::Any,
+        OPEN,
+    ),
+    row(
+        "rotation",
+        "planned rotation before the limit",
+        300,
+        Fault::Nothing,
+        When::Any,
+        Stands::Missing("rotation is not built"),
+    ),
+    row(
+        "ai-refuses",
+        "AI refuses calls for 20 s, then accepts",
+        1_500,
+        Fault::AiRefuses,
+        When::Any,
+        OPEN,
+    ),
+    row(
+        "ai-stuck",
+        "stuck interviewer",
+        5_000,
+        Fault::AiStuck,
+        When::CandidateSpeaks,
+        OPEN,
+    ),
+    row(
+        "moves",
+        "candidate changes network (new address, old one dead)",
+        1_000,
+        Fault::Moves,
+        When::Any,
+        OPEN,
+    ),
+    row(
+        "away-5",
+        "candidate's network away 5 s",
+        1_000,
+        Fault::Away(5),
+        When::Any,
+        OPEN,
+    ),
+    row(
+        "away-30",
+        "candidate's network away 30 s",
+        1_000,
+        Fault::Away(30),
+        When::Any,
+        OPEN,
+    ),
+    row(
+        "away-100",
+        "candidate's network away 100 s",
+        1_000,
+        Fault::Away(100),
+        When::Any,
+        OPEN,
+    ),
+    row(
+        "socket",
+        "socket lost, media well",
+        0,
+        Fault::SocketLost,
+        When::Any,
+        Stands::Holds,
+    ),
+    row(
+        "socket-5",
+        "socket away for 5 s, media well",
+        0,
+        Fault::SocketAway,
+        When::Any,
+        Stands::Holds,
+    ),
+    row("reload", "tab reloaded", 2_000, Fault::Reload, When::Any, Stands::Holds),
+    row(
+        "second-tab",
+        "second tab takes over",
+        2_000,
+        Fault::SecondTab,
+        When::Any,
+        Stands::Holds,
+    ),
+    row(
+        "both-legs",
+        "both legs at once",
+        2_000,
+        Fault::BothLegs,
+        When::Any,
+        OPEN,
+    ),
+    row(
+        "kill-same",
+        "`kill -9` of the process, restarted at once",
+        3_000,
+        Fault::Nothing,
+        When::Any,
+        Stands::Missing("no restore from the store"),
+    ),
+    row(
+        "kill-other",
+        "`kill -9`, taken over by a second process",
+        3_000,
+        Fault::Nothing,
+        When::Any,
+        Stands::Missing("no restore from the store"),
+    ),
+    row(
+        "term",
+        "SIGTERM with a second process there",
+        1_000,
+        Fault::Nothing,
+        When::Any,
+        Stands::Missing("no hand-over"),
+    ),
+    row(
+        "store-stopped",
+        "database stopped for 60 s and started",
+        0,
+        Fault::Nothing,
+        When::Any,
+        Stands::Missing("runner has no Postgres row yet"),
+    ),
+    row(
+        "disk-full",
+        "disk full",
+        0,
+        Fault::Nothing,
+        When::Any,
+        Stands::Missing("runner has no full disk yet"),
+    ),
+    row(
+        "microphone",
+        "microphone ended by the system and given back",
+        1_000,
+        Fault::Nothing,
+        When::Any,
+        Stands::Missing("a test peer has no microphone; in Chromium"),
+    ),
+    row(
+        "several",
+        "two or three of these at random, overlapping",
+        i64::MAX,
+        Fault::Nothing,
+        When::Any,
+        Stands::Missing("after the single ones hold"),
+    ),
+];
