@@ -1,9 +1,10 @@
 //! What was said, on its way to the store: entries into the journal, the newest kept for a new AI leg's history.
 
 use crate::{
+    clock,
     ids::{EntryId, SessionId, TenantId},
     store::{
-        Entry, Fence, SessionEvent, SessionStep,
+        Entry, Fence, Hand, SessionEvent, SessionStep,
         journal::{Journal, Record as Row},
     },
 };
@@ -88,7 +89,11 @@ impl Record {
         if self.muted {
             return;
         }
-        if let Err(error) = self.journal.put_record(Row::Held(self.fence, Box::new(row))) {
+        let hand = Hand {
+            fence: self.fence,
+            at: clock::wall(),
+        };
+        if let Err(error) = self.journal.put_record(Row::Held(hand, Box::new(row))) {
             tracing::error!(%error, "the journal is full: a row of the record was not kept");
         }
     }

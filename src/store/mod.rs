@@ -89,9 +89,8 @@ pub trait Store: Send + Sync + 'static {
     async fn session_step(&self, tenant: TenantId, id: SessionId, step: &SessionStep) -> Result<bool>;
     /// A transition of a leg, or anything else an operator will ask about later.
     async fn session_event(&self, tenant: TenantId, id: SessionId, event: &SessionEvent) -> Result<()>;
-    /// Whether the holder of this fence still has its say on what happens at `at`: true unless a newer one had taken the
-    /// session's lease by then.
-    async fn lease_covers(&self, tenant: TenantId, id: SessionId, fence: Fence, at: OffsetDateTime) -> Result<bool>;
+    /// Whether what was put by this hand is still to be stored: true unless another had taken the session's lease by then.
+    async fn lease_covers(&self, tenant: TenantId, id: SessionId, hand: Hand) -> Result<bool>;
     /// What happened, oldest first.
     async fn session_events(&self, tenant: TenantId, id: SessionId) -> Result<Vec<SessionEvent>>;
     /// Consent given or withheld, with the version of its words.
@@ -101,10 +100,9 @@ pub trait Store: Send + Sync + 'static {
 
     /// Stores entries of the tap: a new id is inserted, a known id is replaced if `revision` is higher, else left.
     async fn transcript_put(&self, tenant: TenantId, entries: &[Entry]) -> Result<()>;
-    /// The same for entries that a holder of their session's lease wrote, whose fence each bears. What a former holder says
-    /// was begun before the newest taking is stored whenever it comes; of the time after it, it has no word any more.
-    /// Answers how many were refused for that.
-    async fn transcript_put_held(&self, tenant: TenantId, entries: &[(Fence, Entry)]) -> Result<usize>;
+    /// The same for entries that a holder of their session's lease put. What a former holder put before the newest taking is
+    /// stored whenever it comes; what it put later is refused. Answers how many were.
+    async fn transcript_put_held(&self, tenant: TenantId, entries: &[(Hand, Entry)]) -> Result<usize>;
     /// The transcript in conversation order (`sequence_number`, then content index). Reported ones only where asked for.
     async fn transcript(&self, tenant: TenantId, session: SessionId, with_reported: bool) -> Result<Vec<Entry>>;
 

@@ -210,15 +210,6 @@ pub enum SessionStep {
     },
 }
 
-impl SessionStep {
-    /// When.
-    pub fn at(&self) -> OffsetDateTime {
-        match self {
-            Self::Connected { at } | Self::Disconnected { at } | Self::Ended { at, .. } => *at,
-        }
-    }
-}
-
 /// A row of `session_events`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct SessionEvent {

@@ -1,9 +1,11 @@
 //! The processes that share a database, and who of them drives which interview, as types.
 //!
-//! **Law:** times here are spans by the database's clock. No process compares its own clock with another's.
+//! **Law:** who is alive is told by spans of the database's clock; no process compares its own with another's. One time alone
+//! is a process's own: when it put a row ([`Hand`]), which is held against the database's time of a taking.
 
 use crate::ids::ProcessId;
 use std::time::Duration;
+use time::OffsetDateTime;
 use uuid::Uuid;
 
 /// Rises with each taking of a session's lease: what its holder writes bears it, and what an older one writes of the time
@@ -11,6 +13,16 @@ use uuid::Uuid;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
 #[serde(transparent)]
 pub struct Fence(pub i64);
+
+/// Whose hand a row is in: a holder's of the session's lease, and when it was put there, by that one's clock.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct Hand {
+    /// Of the lease it was put under.
+    pub fence: Fence,
+    /// When it was put.
+    #[serde(with = "crate::clock::wire")]
+    pub at: OffsetDateTime,
+}
 
 /// A process as it introduces itself.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -159,21 +159,19 @@ pub(super) async fn a_former_holder_has_no_word_on_what_came_after(store: &dyn S
     let before = fence_of(&store.lease_take(TENANT, session, a.id, NEVER).await.unwrap());
     let now = crate::clock::wall();
     let (early, late) = (now - 1.hours(), now + 1.hours());
-    let at = |number: i32, start_time: OffsetDateTime| Entry {
-        start_time,
-        ..entry(session, number, 0)
-    };
+    let by = |fence: Fence, at: OffsetDateTime| Hand { fence, at };
+    let one = |number: i32| entry(session, number, 0);
     // As long as it holds it: whatever the time.
-    let entries = [(before, at(1, early)), (before, at(2, late))];
+    let entries = [(by(before, early), one(1)), (by(before, late), one(2))];
     assert_eq!(store.transcript_put_held(TENANT, &entries).await.unwrap(), 0);
-    assert!(store.lease_covers(TENANT, session, before, late).await.unwrap());
+    assert!(store.lease_covers(TENANT, session, by(before, late)).await.unwrap());
     let after = fence_of(&store.lease_take(TENANT, session, b.id, AT_ONCE).await.unwrap());
-    // It wakes again: what was said before is stored, what is of later is not; the new holder writes both.
+    // It wakes again: what was put before is stored, what is put later is not; the new holder writes both.
     let entries = [
-        (before, at(3, early)),
-        (before, at(4, late)),
-        (after, at(5, late)),
-        (after, at(6, early)),
+        (by(before, early), one(3)),
+        (by(before, late), one(4)),
+        (by(after, late), one(5)),
+        (by(after, early), one(6)),
     ];
     assert_eq!(store.transcript_put_held(TENANT, &entries).await.unwrap(), 1);
     let stored = store.transcript(TENANT, session, false).await.unwrap();
@@ -181,14 +179,20 @@ pub(super) async fn a_former_holder_has_no_word_on_what_came_after(store: &dyn S
         stored.iter().map(|entry| entry.sequence).collect::<Vec<_>>(),
         [1, 2, 3, 5, 6]
     );
-    assert!(store.lease_covers(TENANT, session, before, early).await.unwrap());
-    assert!(!store.lease_covers(TENANT, session, before, late).await.unwrap());
-    assert!(store.lease_covers(TENANT, session, after, late).await.unwrap());
+    for (hand, covered) in [
+        (by(before, early), true),
+        (by(before, late), false),
+        (by(after, late), true),
+    ] {
+        assert_eq!(store.lease_covers(TENANT, session, hand).await.unwrap(), covered);
+    }
     // Given back, nobody took it since: the holder's last words are still its.
     store.lease_release(TENANT, session, after).await.unwrap();
-    assert!(store.lease_covers(TENANT, session, after, late).await.unwrap());
+    assert!(store.lease_covers(TENANT, session, by(after, late)).await.unwrap());
     // Another's session is absent.
-    let refused = store.transcript_put_held(OTHER_TENANT, &[(after, at(7, early))]).await;
+    let refused = store
+        .transcript_put_held(OTHER_TENANT, &[(by(before, early), one(7))])
+        .await;
     assert!(matches!(refused, Err(Error::Missing("session"))), "{refused:?}");
 }
 

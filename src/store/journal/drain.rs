@@ -7,7 +7,7 @@
 use super::backoff::Backoff;
 use super::{Record, Shared};
 use crate::ids::TenantId;
-use crate::store::{Entry, Error, Fence, Result, Store};
+use crate::store::{Entry, Error, Hand, Result, Store};
 use std::fs::OpenOptions;
 use std::io::Write;
 use std::os::unix::fs::OpenOptionsExt;
@@ -68,7 +68,7 @@ impl Driver {
         let mut rest = batch;
         while let Some(first) = rest.first() {
             let count = match &**first {
-                Record::Held(fence, record) => match &**record {
+                Record::Held(hand, record) => match &**record {
                     Record::Entries(tenant, _) => {
                         let (count, entries) = row_of_held(*tenant, rest);
                         match self.store.transcript_put_held(*tenant, &entries).await {
@@ -81,7 +81,7 @@ impl Driver {
                         count
                     }
                     other => {
-                        self.held(*fence, other, first).await?;
+                        self.held(*hand, other, first).await?;
                         1
                     }
                 },
@@ -118,20 +118,19 @@ impl Driver {
     }
 
     /// A step or an event of a holder's: taken unless another had taken the session by then.
-    async fn held(&self, fence: Fence, record: &Record, whole: &Record) -> Result<()> {
-        let (tenant, session, at) = match record {
-            Record::Step(tenant, session, step) => (*tenant, *session, step.at()),
-            Record::Event(tenant, session, event) => (*tenant, *session, event.at),
+    async fn held(&self, hand: Hand, record: &Record, whole: &Record) -> Result<()> {
+        let (tenant, session) = match record {
+            Record::Step(tenant, session, _) | Record::Event(tenant, session, _) => (*tenant, *session),
             Record::Entries(..) | Record::Held(..) => return Ok(()),
         };
-        if self.store.lease_covers(tenant, session, fence, at).await? {
+        if self.store.lease_covers(tenant, session, hand).await? {
             return self.unless_bad(self.one(record).await, whole);
         }
         self.refuse(whole);
         Ok(())
     }
 
-    async fn held_one_by_one(&self, tenant: TenantId, entries: &[(Fence, Entry)]) -> Result<()> {
+    async fn held_one_by_one(&self, tenant: TenantId, entries: &[(Hand, Entry)]) -> Result<()> {
         for one in entries {
             let record = || Record::Held(one.0, Box::new(Record::Entries(tenant, vec![one.1.clone()])));
             match self.store.transcript_put_held(tenant, std::slice::from_ref(one)).await {
@@ -212,16 +211,16 @@ fn row_of_entries(tenant: TenantId, records: &[Arc<Record>]) -> (usize, Vec<Entr
 }
 
 /// The same of what holders of leases put.
-fn row_of_held(tenant: TenantId, records: &[Arc<Record>]) -> (usize, Vec<(Fence, Entry)>) {
+fn row_of_held(tenant: TenantId, records: &[Arc<Record>]) -> (usize, Vec<(Hand, Entry)>) {
     let mut row = Vec::new();
     let mut count = 0;
     for record in records {
-        let Record::Held(fence, held) = &**record else { break };
+        let Record::Held(hand, held) = &**record else { break };
         match &**held {
             Record::Entries(of, entries)
                 if *of == tenant && (count == 0 || row.len() + entries.len() <= CALL_ENTRIES_MAX) =>
             {
-                row.extend(entries.iter().map(|entry| (*fence, entry.clone())));
+                row.extend(entries.iter().map(|entry| (*hand, entry.clone())));
                 count += 1;
             }
             _ => break,

@@ -22,7 +22,7 @@ mod writer;
 pub use drain::Driver;
 pub use queue::Full;
 
-use super::{Entry, Fence, SessionEvent, SessionStep, Store};
+use super::{Entry, Hand, SessionEvent, SessionStep, Store};
 use crate::clock::monotonic;
 use crate::ids::{SessionId, TenantId};
 use queue::{Incoming, Queue};
@@ -42,9 +42,9 @@ pub enum Record {
     Step(TenantId, SessionId, SessionStep),
     /// What an operator will ask about later.
     Event(TenantId, SessionId, SessionEvent),
-    /// Any of those, by a holder of the session's lease. What a former holder puts of the time after another had taken it is
-    /// refused by the database and set aside.
-    Held(Fence, Box<Record>),
+    /// Any of those, by a holder of the session's lease. What a former holder puts after another has taken it is refused by
+    /// the database and set aside.
+    Held(Hand, Box<Record>),
 }
 
 impl Record {

@@ -18,7 +18,7 @@ mod transcript;
 use super::{Backend, Connection, Driver, PERSISTENT, Row, Tx, dialect};
 use crate::ids::{CandidateId, InvitationId, PositionId, ProcessId, SessionId, TenantId};
 use crate::store::{
-    Audit, Candidate, Consent, Entry, Error, Fence, Idempotency, IdempotencyKey, Invitation, KeptAnswer, Lease,
+    Audit, Candidate, Consent, Entry, Error, Fence, Hand, Idempotency, IdempotencyKey, Invitation, KeptAnswer, Lease,
     LeaseTaken, NewInvitation, Position, Process, Result, Scope, SeenProcess, Session, SessionEvent, SessionOpened,
     SessionStep, Store, Tenant, within,
 };
@@ -135,9 +135,9 @@ impl Store for Backend {
     async fn session_event(&self, tenant: TenantId, id: SessionId, event: &SessionEvent) -> Result<()> {
         write!(self, Scope::Tenant(tenant), |tx| sessions::event(tx, tenant, id, event))
     }
-    async fn lease_covers(&self, tenant: TenantId, id: SessionId, fence: Fence, at: OffsetDateTime) -> Result<bool> {
+    async fn lease_covers(&self, tenant: TenantId, id: SessionId, hand: Hand) -> Result<bool> {
         read!(self, Scope::Tenant(tenant), |tx| processes::covers(
-            tx, tenant, id, fence, at
+            tx, tenant, id, hand
         ))
     }
     async fn session_events(&self, tenant: TenantId, id: SessionId) -> Result<Vec<SessionEvent>> {
@@ -154,7 +154,7 @@ impl Store for Backend {
     async fn transcript_put(&self, tenant: TenantId, entries: &[Entry]) -> Result<()> {
         write!(self, Scope::Tenant(tenant), |tx| transcript::put(tx, tenant, entries))
     }
-    async fn transcript_put_held(&self, tenant: TenantId, entries: &[(Fence, Entry)]) -> Result<usize> {
+    async fn transcript_put_held(&self, tenant: TenantId, entries: &[(Hand, Entry)]) -> Result<usize> {
         write!(self, Scope::Tenant(tenant), |tx| transcript::put_held(
             tx, tenant, entries
         ))

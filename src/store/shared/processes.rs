@@ -6,7 +6,7 @@
 use super::{Connection, ask, dialect, missing, rows};
 use crate::ids::{ProcessId, SessionId, TenantId};
 use crate::store::column::{At, Id};
-use crate::store::{Fence, Lease, LeaseTaken, Process, Result, SeenProcess};
+use crate::store::{Fence, Hand, Lease, LeaseTaken, Process, Result, SeenProcess};
 use sqlx::Row as _;
 use std::time::Duration;
 use time::OffsetDateTime;
@@ -189,15 +189,9 @@ pub(super) async fn newer_taking(
     row.as_ref().map(|row| rows::at(row, "taken_at")).transpose()
 }
 
-pub(super) async fn covers(
-    tx: &mut Connection,
-    tenant: TenantId,
-    session: SessionId,
-    fence: Fence,
-    at: OffsetDateTime,
-) -> Result<bool> {
-    let taken = newer_taking(tx, tenant, session, fence).await?;
-    Ok(taken.is_none_or(|taken| at <= taken))
+pub(super) async fn covers(tx: &mut Connection, tenant: TenantId, session: SessionId, hand: Hand) -> Result<bool> {
+    let taken = newer_taking(tx, tenant, session, hand.fence).await?;
+    Ok(taken.is_none_or(|taken| hand.at <= taken))
 }
 
 pub(super) async fn release(tx: &mut Connection, tenant: TenantId, session: SessionId, fence: Fence) -> Result<bool> {

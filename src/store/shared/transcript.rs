@@ -5,7 +5,7 @@
 use super::{Connection, ask, clean, missing, processes, rows};
 use crate::ids::{SessionId, TenantId};
 use crate::store::column::{At, Id};
-use crate::store::{Entry, Fence, Result};
+use crate::store::{Entry, Hand, Result};
 use std::collections::BTreeMap;
 
 pub(super) async fn put(tx: &mut Connection, tenant: TenantId, entries: &[Entry]) -> Result<()> {
@@ -15,16 +15,16 @@ pub(super) async fn put(tx: &mut Connection, tenant: TenantId, entries: &[Entry]
     Ok(())
 }
 
-pub(super) async fn put_held(tx: &mut Connection, tenant: TenantId, entries: &[(Fence, Entry)]) -> Result<usize> {
+pub(super) async fn put_held(tx: &mut Connection, tenant: TenantId, entries: &[(Hand, Entry)]) -> Result<usize> {
     let mut refused = 0;
     let mut takings = BTreeMap::new();
-    for (fence, entry) in entries {
-        let taken = match takings.get(&(entry.session, *fence)) {
+    for (hand, entry) in entries {
+        let taken = match takings.get(&(entry.session, hand.fence)) {
             Some(known) => *known,
-            None => processes::newer_taking(tx, tenant, entry.session, *fence).await?,
+            None => processes::newer_taking(tx, tenant, entry.session, hand.fence).await?,
         };
-        takings.insert((entry.session, *fence), taken);
-        if taken.is_some_and(|at| at < entry.start_time) {
+        takings.insert((entry.session, hand.fence), taken);
+        if taken.is_some_and(|at| at < hand.at) {
             refused += 1;
         } else {
             put_one(tx, tenant, entry).await?;
