@@ -168,7 +168,10 @@ async fn a_living_owner_is_named_and_one_that_was_frozen_finds_its_session_gone(
     // Its heir's entries alone have come since; an answer stands before what was typed into it.
     let now = house.said(page.seat()).await;
     let mut rest = now.iter();
-    assert!(said.iter().all(|one| rest.any(|other| other == one)), "{said:?} then {now:?}");
+    assert!(
+        said.iter().all(|one| rest.any(|other| other == one)),
+        "{said:?} then {now:?}"
+    );
     let mut once = now.clone();
     once.sort();
     once.dedup();

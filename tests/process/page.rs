@@ -231,37 +231,35 @@ async fn keep_up(seat: Seat, kept: Arc<Mutex<Kept>>, mut said: mpsc::Receiver<Va
         let mut welcomed = false;
         while open {
             tokio::select! {
-                message = stream.next() => match message {
-                    Some(Ok(Message::Text(text))) => {
-                        let message: Value = serde_json::from_str(&text).expect("JSON");
-                        let mut kept = kept.lock().unwrap();
-                        if let Some(seq) = message["seq"].as_u64() {
-                            kept.last_seq = Some(seq);
-                        }
-                        if message["type"] == "welcome" {
-                            kept.welcomes += 1;
-                            kept.resume = message["resume"].as_str().map(str::to_owned);
-                            welcomed = true;
-                        }
-                        if message["type"] == "moved" {
-                            if !kept.once {
-                                message["url"].as_str().unwrap().clone_into(&mut kept.base);
-                                open = false;
-                            }
-                        }
-                        kept.messages.push(message);
-                    }
-                    Some(Ok(Message::Close(frame))) => {
-                        kept.lock().unwrap().closed = frame.map(|frame| frame.code.into());
-                    }
-                    Some(Ok(_)) => {}
-                    Some(Err(_)) | None => open = false,
-                },
-                () = dropped.notified() => open = false,
-                Some(message) = said.recv(), if welcomed => {
-                    open = sink.send(Message::text(message.to_string())).await.is_ok();
-                }
+                           message = stream.next() => match message {
+                               Some(Ok(Message::Text(text))) => {
+                                   let message: Value = serde_json::from_str(&text).expect("JSON");
+                                   let mut kept = kept.lock().unwrap();
+                                   if let Some(seq) = message["seq"].as_u64() {
+                                       kept.last_seq = Some(seq);
+                                   }
+                                   if message["type"] == "welcome" {
+                                       kept.welcomes += 1;
+                                       kept.resume = message["resume"].as_str().map(str::to_owned);
+                                       welcomed = true;
+                                   }
+                                   if message["type"] == "moved" && !kept.once {
+            message["url"].as_str().unwrap().clone_into(&mut kept.base);
+            open = false;
             }
+                                   kept.messages.push(message);
+                               }
+                               Some(Ok(Message::Close(frame))) => {
+                                   kept.lock().unwrap().closed = frame.map(|frame| frame.code.into());
+                               }
+                               Some(Ok(_)) => {}
+                               Some(Err(_)) | None => open = false,
+                           },
+                           () = dropped.notified() => open = false,
+                           Some(message) = said.recv(), if welcomed => {
+                               open = sink.send(Message::text(message.to_string())).await.is_ok();
+                           }
+                       }
         }
         if kept.lock().unwrap().once {
             return;
