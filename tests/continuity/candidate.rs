@@ -4,7 +4,7 @@
 
 use crate::{
     ear::{Digit, Ear},
-    network::{Road, Wire},
+    network::{ONE_WAY, Road, Wire},
     page::Page,
     peer::{Peer, RATE, Sent, Voice, wall_ms},
     stack::Seat,
@@ -21,7 +21,8 @@ const AGAIN_MS: u64 = 3_000;
 const FRAME_PACKETS: usize = 200;
 
 pub struct Candidate {
-    pub road: Road,
+    /// One to each relay there is.
+    roads: Vec<Road>,
     pub wire: Wire,
     seat: Seat,
     voice: Arc<Voice>,
@@ -52,13 +53,17 @@ pub fn pattern() -> Pattern {
 
 impl Candidate {
     /// On the page, offered, not yet up. Resolves once the offer is made.
-    pub async fn join(http: SocketAddr, udp: SocketAddr, seat: &Seat) -> Self {
-        let (road, wire) = (Road::start(udp).await, Wire::start(http).await);
+    pub async fn join(http: SocketAddr, udp: &[SocketAddr], seat: &Seat) -> Self {
+        let wire = Wire::start(http, ONE_WAY).await;
+        let mut roads = vec![];
+        for relay in udp {
+            roads.push(Road::start(*relay).await);
+        }
         let page = Page::open(wire.addr, &seat.session, &seat.token, crate::page::Kept::default());
         let voice = Arc::new(Voice::default());
         let (peer, offer) = Peer::offer_as(voice.clone(), None).await;
         let mut candidate = Self {
-            road,
+            roads,
             wire,
             seat: seat.clone(),
             voice,
@@ -75,6 +80,17 @@ impl Candidate {
         };
         candidate.send_offer(&offer);
         candidate
+    }
+
+    /// The whole network is away, or back.
+    pub fn cut(&self, on: bool) {
+        self.roads.iter().for_each(|road| road.cut(on));
+        self.wire.cut(on);
+    }
+
+    /// From here on it has another address.
+    pub fn move_on(&self) {
+        self.roads.iter().for_each(Road::move_on);
     }
 
     fn send_offer(&mut self, offer: &str) {
@@ -131,9 +147,13 @@ impl Candidate {
         }
         if let Some(sdp) = answer {
             self.offered = None;
-            self.peer
-                .answer(&self.road.in_front(sdp.as_str().unwrap_or_default()))
-                .await;
+            let sdp = sdp.as_str().unwrap_or_default();
+            let road = self
+                .roads
+                .iter()
+                .find(|road| road.leads_to(sdp))
+                .unwrap_or(&self.roads[0]);
+            self.peer.answer(&road.in_front(sdp)).await;
         }
         if self.ended {
             return;

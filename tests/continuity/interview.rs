@@ -5,13 +5,15 @@ use crate::{
     judge::{Facts, violations},
     measure::{Waits, waits},
     peer::wall_ms,
+    postgres::Server,
+    relays::Relays,
     rows::{Fault, Row, When},
     stack::{Seat, Stack},
 };
 use futures_util::FutureExt;
 use rand::{Rng, SeedableRng, rngs::SmallRng};
 use serde_json::{Value, json};
-use std::{panic::AssertUnwindSafe, time::Duration};
+use std::{net::SocketAddr, panic::AssertUnwindSafe, sync::Arc, time::Duration};
 
 /// The interviewer's counts.
 const TURNS: usize = 3;
@@ -42,8 +44,10 @@ pub async fn run(row: &Row, seed: u64) -> Outcome {
     let mut defaults: Value = serde_json::from_str(row.defaults).expect("JSON of the row");
     defaults["mode"] = json!("exam");
     defaults["exam"] = json!({ "turns": TURNS });
-    let stack = Stack::start(defaults, row.vars).await;
-    let driven = AssertUnwindSafe(drive(row, seed, &stack)).catch_unwind().await;
+    let (mut place, stack) = Place::of(row, defaults).await;
+    let driven = AssertUnwindSafe(drive(row, seed, &stack, &mut place))
+        .catch_unwind()
+        .await;
     let mut outcome = driven.unwrap_or_else(|panic| {
         let text = panic.downcast_ref::<String>().cloned();
         let text = text.or_else(|| panic.downcast_ref::<&str>().map(|text| (*text).to_owned()));
@@ -54,7 +58,47 @@ pub async fn run(row: &Row, seed: u64) -> Outcome {
     });
     outcome.seed = seed;
     stack.stop().await;
+    // ends processes, and waits for them
+    let _ = tokio::task::spawn_blocking(move || drop(place)).await;
     outcome
+}
+
+/// Where the relay runs.
+enum Place {
+    /// In this process.
+    Inside,
+    /// In processes of their own, before a database of theirs.
+    Beside {
+        relays: Relays,
+        database: Option<Arc<Server>>,
+    },
+}
+
+impl Place {
+    async fn of(row: &Row, defaults: Value) -> (Self, Stack) {
+        let count = match row.fault {
+            Fault::KilledAndBack | Fault::StoreStopped => 1,
+            Fault::KilledForAnother | Fault::Terminated => 2,
+            _ => return (Self::Inside, Stack::start(defaults, row.vars).await),
+        };
+        // a file is one process's; initdb takes a second or two
+        let database = if row.fault == Fault::KilledAndBack {
+            None
+        } else {
+            Some(Arc::new(tokio::task::spawn_blocking(Server::start).await.unwrap()))
+        };
+        let url = database.as_ref().map(|server| server.database());
+        let (relays, stack) = Relays::start(count, defaults, row.vars, url.as_deref()).await;
+        (Self::Beside { relays, database }, stack)
+    }
+
+    /// HTTP of the first, and UDP of all.
+    fn addresses(&self, stack: &Stack) -> (SocketAddr, Vec<SocketAddr>) {
+        match self {
+            Self::Inside => (stack.relay().http, vec![stack.relay().udp[0]]),
+            Self::Beside { relays, .. } => (relays.all[0].http, relays.all.iter().map(|relay| relay.udp).collect()),
+        }
+    }
 }
 
 /// When it strikes: in which turn, in which of its parts, how far into it.
@@ -108,6 +152,7 @@ struct Strike {
 
 struct Drive<'a> {
     stack: &'a Stack,
+    place: &'a mut Place,
     candidate: Candidate,
     strike: Strike,
     turns: Vec<Vec<u8>>,
@@ -116,11 +161,12 @@ struct Drive<'a> {
     lag_ms: u64,
 }
 
-async fn drive(row: &Row, seed: u64, stack: &Stack) -> Outcome {
+async fn drive(row: &Row, seed: u64, stack: &Stack, place: &mut Place) -> Outcome {
     let mut dice = SmallRng::seed_from_u64(seed);
     let moment = Moment::at_random(row.when, &mut dice);
     let seat = stack.seat().await;
-    let candidate = Candidate::join(stack.relay().http, stack.relay().udp[0], &seat).await;
+    let (http, udp) = place.addresses(stack);
+    let candidate = Candidate::join(http, &udp, &seat).await;
     let strike = Strike {
         fault: row.fault,
         moment,
@@ -133,6 +179,7 @@ async fn drive(row: &Row, seed: u64, stack: &Stack) -> Outcome {
     };
     let mut drive = Drive {
         stack,
+        place,
         candidate,
         strike,
         turns: vec![],
@@ -207,11 +254,16 @@ impl Drive<'_> {
         tokio::time::sleep(LOOK).await;
         self.lag_ms = self.lag_ms.max(wall_ms().saturating_sub(before));
         self.candidate.step().await;
-        self.strike.step(self.stack, &mut self.candidate).await;
+        self.strike.step(self.stack, self.place, &mut self.candidate).await;
     }
 
     async fn over(mut self, seat: &Seat, is_whole: bool) -> Outcome {
-        let deadline = wall_ms() + if is_whole { 60_000 } else { 1_000 };
+        let deadline = wall_ms()
+            + if is_whole {
+                60_000 + self.strike.fault.lasts_ms()
+            } else {
+                1_000
+            };
         let mut session = Value::Null;
         while wall_ms() < deadline {
             for _ in 0..10 {
@@ -223,10 +275,12 @@ impl Drive<'_> {
             }
         }
         // the journal drains beside the session
-        let mut entries = self.stack.transcript(seat).await;
+        let mut entries = vec![];
         for _ in 0..50 {
-            tokio::time::sleep(LOOK).await;
-            let again = self.stack.transcript(seat).await;
+            self.look().await;
+            let path = format!("/api/sessions/{}/transcript?format=json", seat.session);
+            let (_, body) = self.stack.get(&path, &self.stack.recruiter()).await;
+            let again = body["entries"].as_array().cloned().unwrap_or_default();
             if again == entries && !again.is_empty() {
                 break;
             }
@@ -285,18 +339,18 @@ impl Strike {
         }
     }
 
-    async fn step(&mut self, stack: &Stack, candidate: &mut Candidate) {
+    async fn step(&mut self, stack: &Stack, place: &mut Place, candidate: &mut Candidate) {
         let now = wall_ms();
         if self.at_ms.is_none() && self.due_ms.is_some_and(|due| now >= due) {
-            self.begin(now, stack, candidate).await;
+            self.begin(now, stack, place, candidate).await;
         }
         if !self.is_over && self.at_ms.is_some() && self.over_ms.is_none_or(|over| now >= over) {
             self.is_over = true;
-            self.end(candidate);
+            self.end(place, candidate);
         }
     }
 
-    async fn begin(&mut self, now: u64, stack: &Stack, candidate: &mut Candidate) {
+    async fn begin(&mut self, now: u64, stack: &Stack, place: &mut Place, candidate: &mut Candidate) {
         self.at_ms = Some(now);
         let lasts_ms = self.fault.lasts_ms();
         self.over_ms = (lasts_ms > 0).then_some(now + lasts_ms);
@@ -324,10 +378,9 @@ impl Strike {
                     .await;
                 self.told = format!(", {answers} answers");
             }
-            Fault::Moves => candidate.road.move_on(),
+            Fault::Moves => candidate.move_on(),
             Fault::Away(_) => {
-                candidate.road.cut(true);
-                candidate.wire.cut(true);
+                candidate.cut(true);
             }
             Fault::SocketLost => candidate.wire.break_all(),
             Fault::SocketAway => {
@@ -335,24 +388,56 @@ impl Strike {
                 candidate.wire.break_all();
             }
             Fault::Reload => candidate.reload().await,
+            Fault::KilledAndBack | Fault::KilledForAnother | Fault::Terminated | Fault::StoreStopped => {
+                let Place::Beside { relays, database } = place else {
+                    return;
+                };
+                match self.fault {
+                    Fault::KilledAndBack => {
+                        relays.all[0].kill().await;
+                        relays.all[0].start();
+                    }
+                    Fault::KilledForAnother => {
+                        relays.all[0].kill().await;
+                        relays.lead_to(1);
+                        candidate.wire.lead_to(relays.all[1].http);
+                    }
+                    Fault::Terminated => {
+                        relays.lead_to(1);
+                        candidate.wire.lead_to(relays.all[1].http);
+                        relays.all[0].term();
+                    }
+                    _ => {
+                        let server = database.clone().expect("it has one");
+                        tokio::task::spawn_blocking(move || server.stop());
+                    }
+                }
+            }
             Fault::SecondTab => candidate.second_tab().await,
             Fault::BothLegs => {
                 stack.control("faults", &json!({ "kind": "vanish" })).await;
-                candidate.road.cut(true);
-                candidate.wire.cut(true);
+                candidate.cut(true);
             }
         }
     }
 
-    fn end(&mut self, candidate: &mut Candidate) {
+    fn end(&mut self, place: &mut Place, candidate: &mut Candidate) {
         match self.fault {
             Fault::Away(_) | Fault::BothLegs => {
-                candidate.road.cut(false);
-                candidate.wire.cut(false);
+                candidate.cut(false);
                 // a browser is told that its network is back, and its socket by then is not the old one
                 candidate.wire.break_all();
             }
             Fault::SocketAway => candidate.wire.cut(false),
+            Fault::StoreStopped => {
+                if let Place::Beside {
+                    database: Some(server), ..
+                } = place
+                {
+                    let server = server.clone();
+                    tokio::task::spawn_blocking(move || server.restart());
+                }
+            }
             Fault::Nothing
             | Fault::Ai(_)
             | Fault::AiRefuses
@@ -360,7 +445,10 @@ impl Strike {
             | Fault::Moves
             | Fault::SocketLost
             | Fault::Reload
-            | Fault::SecondTab => {}
+            | Fault::SecondTab
+            | Fault::KilledAndBack
+            | Fault::KilledForAnother
+            | Fault::Terminated => {}
         }
     }
 

@@ -23,6 +23,9 @@ mod network;
 mod page;
 #[path = "../support/peer.rs"]
 mod peer;
+#[path = "../support/postgres.rs"]
+mod postgres;
+mod relays;
 mod rows;
 #[path = "../support/stack.rs"]
 mod stack;

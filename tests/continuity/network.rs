@@ -6,7 +6,7 @@ use std::{
     collections::HashMap,
     net::SocketAddr,
     sync::{
-        Arc,
+        Arc, Mutex,
         atomic::{AtomicBool, AtomicU32, Ordering},
     },
     time::Duration,
@@ -20,13 +20,14 @@ use tokio::{
 };
 
 /// Half of the round trip.
-const ONE_WAY: Duration = Duration::from_millis(25);
+pub const ONE_WAY: Duration = Duration::from_millis(25);
 /// Datagrams or pieces that are on the way in one direction.
 const ON_THE_WAY_MAX: usize = 4_096;
 
 /// Datagrams between a peer and the relay.
 pub struct Road {
     pub addr: SocketAddr,
+    relay: SocketAddr,
     state: Arc<State>,
     task: JoinHandle<()>,
 }
@@ -43,7 +44,20 @@ impl Road {
         let front = Arc::new(UdpSocket::bind("127.0.0.1:0").await.unwrap());
         let (addr, state) = (front.local_addr().unwrap(), Arc::new(State::default()));
         let task = tokio::spawn(carry(front, relay, state.clone()));
-        Self { addr, state, task }
+        Self {
+            addr,
+            relay,
+            state,
+            task,
+        }
+    }
+
+    /// Whether an answer is of the relay that this road leads to.
+    pub fn leads_to(&self, answer: &str) -> bool {
+        let port = format!(" {} typ ", self.relay.port());
+        answer
+            .lines()
+            .any(|line| line.starts_with("a=candidate:") && line.contains(&port))
     }
 
     pub fn cut(&self, on: bool) {
@@ -161,6 +175,7 @@ impl Upstream {
 /// TCP between a page and the relay.
 pub struct Wire {
     pub addr: SocketAddr,
+    target: Arc<Mutex<SocketAddr>>,
     cut: watch::Sender<Cut>,
     task: JoinHandle<()>,
 }
@@ -174,23 +189,36 @@ struct Cut {
 }
 
 impl Wire {
-    pub async fn start(relay: SocketAddr) -> Self {
+    /// `one_way`: half of the round trip.
+    pub async fn start(relay: SocketAddr, one_way: Duration) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let addr = listener.local_addr().unwrap();
         let (cut, state) = watch::channel(Cut::default());
+        let target = Arc::new(Mutex::new(relay));
+        let leads = target.clone();
         let task = tokio::spawn(async move {
             let mut all = JoinSet::new();
             while let Ok((client, _)) = listener.accept().await {
-                let state = state.clone();
+                let (state, relay) = (state.clone(), *leads.lock().unwrap());
                 all.spawn(async move {
                     let Ok(server) = TcpStream::connect(relay).await else {
                         return;
                     };
-                    join(client, server, state).await;
+                    join(client, server, state, one_way).await;
                 });
             }
         });
-        Self { addr, cut, task }
+        Self {
+            addr,
+            target,
+            cut,
+            task,
+        }
+    }
+
+    /// Where connections go from here on; those there are stay.
+    pub fn lead_to(&self, relay: SocketAddr) {
+        *self.target.lock().unwrap() = relay;
     }
 
     /// Nothing passes, and nobody is told.
@@ -210,20 +238,20 @@ impl Drop for Wire {
     }
 }
 
-async fn join(client: TcpStream, server: TcpStream, state: watch::Receiver<Cut>) {
+async fn join(client: TcpStream, server: TcpStream, state: watch::Receiver<Cut>, one_way: Duration) {
     let (client_in, client_out) = client.into_split();
     let (server_in, server_out) = server.into_split();
     let mut breaks = state.clone();
     let broken = breaks.borrow_and_update().broken;
     tokio::select! {
-        () = pass(client_in, server_out, state.clone()) => {}
-        () = pass(server_in, client_out, state) => {}
+        () = pass(client_in, server_out, state.clone(), one_way) => {}
+        () = pass(server_in, client_out, state, one_way) => {}
         _ = breaks.wait_for(|cut| cut.broken != broken) => {}
     }
 }
 
 /// Until an end closes; then both do.
-async fn pass(mut from: OwnedReadHalf, mut to: OwnedWriteHalf, mut state: watch::Receiver<Cut>) {
+async fn pass(mut from: OwnedReadHalf, mut to: OwnedWriteHalf, mut state: watch::Receiver<Cut>, one_way: Duration) {
     let (late, mut arriving) = mpsc::channel::<Datagram>(ON_THE_WAY_MAX);
     let reading = async move {
         let mut piece = vec![0u8; 16 * 1024];
@@ -231,7 +259,7 @@ async fn pass(mut from: OwnedReadHalf, mut to: OwnedWriteHalf, mut state: watch:
             match from.read(&mut piece).await {
                 Ok(n) if n > 0 => {
                     if late
-                        .send((Instant::now() + ONE_WAY, piece[..n].to_vec()))
+                        .send((Instant::now() + one_way, piece[..n].to_vec()))
                         .await
                         .is_err()
                     {

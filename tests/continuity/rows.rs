@@ -23,6 +23,14 @@ pub enum Fault {
     SecondTab,
     /// The AI's peer vanishes and the candidate's network goes for 2 s.
     BothLegs,
+    /// `kill -9` of the relay, started again at once.
+    KilledAndBack,
+    /// `kill -9`, and another process is there.
+    KilledForAnother,
+    /// SIGTERM, and another process is there.
+    Terminated,
+    /// Postgres stops, and is back after 60 s.
+    StoreStopped,
 }
 
 impl Fault {
@@ -33,13 +41,17 @@ impl Fault {
             Fault::Away(seconds) => seconds * 1_000,
             Fault::SocketAway => 5_000,
             Fault::BothLegs => 2_000,
+            Fault::StoreStopped => 60_000,
             Fault::Nothing
             | Fault::Ai(_)
             | Fault::AiStuck
             | Fault::Moves
             | Fault::SocketLost
             | Fault::Reload
-            | Fault::SecondTab => 0,
+            | Fault::SecondTab
+            | Fault::KilledAndBack
+            | Fault::KilledForAnother
+            | Fault::Terminated => 0,
         }
     }
 }
@@ -234,33 +246,33 @@ pub const ROWS: &[Row] = &[
         "kill-same",
         "`kill -9` of the process, restarted at once",
         3_000,
-        Fault::Nothing,
+        Fault::KilledAndBack,
         When::Any,
-        Stands::Missing("no restore from the store"),
+        OPEN,
     ),
     row(
         "kill-other",
         "`kill -9`, taken over by a second process",
         3_000,
-        Fault::Nothing,
+        Fault::KilledForAnother,
         When::Any,
-        Stands::Missing("no restore from the store"),
+        OPEN,
     ),
     row(
         "term",
         "SIGTERM with a second process there",
         1_000,
-        Fault::Nothing,
+        Fault::Terminated,
         When::Any,
-        Stands::Missing("no hand-over"),
+        OPEN,
     ),
     row(
         "store-stopped",
         "database stopped for 60 s and started",
         0,
-        Fault::Nothing,
+        Fault::StoreStopped,
         When::Any,
-        Stands::Missing("runner has no Postgres row yet"),
+        OPEN,
     ),
     row(
         "disk-full",

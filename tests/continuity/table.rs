@@ -11,6 +11,9 @@ use std::fmt::Write;
 const BEGIN: &str = "<!-- continuity: begin -->";
 const END: &str = "<!-- continuity: end -->";
 
+/// What an answer takes where no undisturbed turn of the run tells: 1.2 s of silence that end a turn, 200 ms of thought, the way.
+const ORDINARY_MS: i64 = 1_550;
+
 pub struct Table {
     /// What an answer ordinarily takes, in ms.
     ordinary_ms: i64,
@@ -29,7 +32,11 @@ impl Table {
     pub fn of(results: &[(&'static Row, Vec<Outcome>)]) -> Self {
         let all = results.iter().flat_map(|(_, outcomes)| outcomes);
         let mut ordinary: Vec<i64> = all.flat_map(|outcome| outcome.waits.ordinary.iter().copied()).collect();
-        let ordinary_ms = percentile(&mut ordinary, 50);
+        let ordinary_ms = if ordinary.is_empty() {
+            ORDINARY_MS
+        } else {
+            percentile(&mut ordinary, 50)
+        };
         let lines = results.iter().map(|(row, outcomes)| {
             let gap = |outcome: &Outcome| outcome.own_gap_ms.unwrap_or_else(|| outcome.waits.gap_ms(ordinary_ms));
             let mut gaps: Vec<i64> = outcomes.iter().map(gap).collect();

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 use std::{collections::BTreeMap, sync::Once, time::Duration};
 use vivavoce::{
     app::{self, Running},
-    auth::{Caller, Role},
+    auth::{Caller, Role, Tokens},
     clock,
     config::Config,
 };
@@ -20,6 +20,7 @@ pub struct Stack {
     pub http: reqwest::Client,
     running: Option<Running>,
     simulator: Option<Simulator>,
+    tokens: Tokens,
     _data: tempfile::TempDir,
 }
 
@@ -33,18 +34,43 @@ pub struct Seat {
 impl Stack {
     /// `defaults` go to the simulator; `vars` to the relay.
     pub async fn start(defaults: Value, vars: &[(&str, &str)]) -> Self {
+        let (simulator, data) = Self::surroundings(defaults).await;
+        let sim = format!("http://{}", simulator.addr());
+        let mut env = Self::env(&sim, data.path());
+        env.extend(vars.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())));
+        let running = app::start(Config::from_vars(&env).expect("a good environment"))
+            .await
+            .expect("the relay starts");
+        running.app.ready.wait().await;
+        running.app.store.add_sample().await.expect("sample data");
+        let tokens = running.app.tokens.clone();
+        Self {
+            base: format!("http://{}", running.http),
+            sim,
+            http: client(),
+            running: Some(running),
+            simulator: Some(simulator),
+            tokens,
+            _data: data,
+        }
+    }
+
+    /// The simulator, and a folder for everything.
+    pub async fn surroundings(defaults: Value) -> (Simulator, tempfile::TempDir) {
         static CRYPTO: Once = Once::new();
         CRYPTO.call_once(app::install_crypto);
         super::logs::capture();
-        let simulator = Simulator::start(vivavoce_simulator::Config {
+        let config = vivavoce_simulator::Config {
             defaults,
             ..Default::default()
-        })
-        .await
-        .expect("it starts");
-        let sim = format!("http://{}", simulator.addr());
-        let data = tempfile::tempdir().unwrap();
-        let mut env: BTreeMap<String, String> = [
+        };
+        let simulator = Simulator::start(config).await.expect("it starts");
+        (simulator, tempfile::tempdir().unwrap())
+    }
+
+    /// A relay's environment.
+    pub fn env(sim: &str, data: &std::path::Path) -> BTreeMap<String, String> {
+        let vars = [
             ("JWT_SECRET", "a secret of the interview tests that is long enough"),
             ("OPENAI_API_KEY", super::logs::KEY),
             ("OPENAI_BASE_URL", &format!("{sim}/v1")),
@@ -52,28 +78,22 @@ impl Stack {
             ("METRICS_ADDR", "127.0.0.1:0"),
             ("UDP_BIND", "127.0.0.1"),
             ("UDP_PORT", "0"),
-            ("DATA_DIR", data.path().to_str().unwrap()),
-        ]
-        .into_iter()
-        .map(|(k, v)| (k.to_owned(), v.to_owned()))
-        .collect();
-        env.extend(vars.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())));
-        let running = app::start(Config::from_vars(&env).expect("a good environment"))
-            .await
-            .expect("the relay starts");
-        running.app.ready.wait().await;
-        running.app.store.add_sample().await.expect("sample data");
-        let base = format!("http://{}", running.http);
-        let http = reqwest::Client::builder()
-            .timeout(Duration::from_secs(30))
-            .build()
-            .unwrap();
+            ("DATA_DIR", data.to_str().unwrap()),
+        ];
+        vars.into_iter().map(|(k, v)| (k.to_owned(), v.to_owned())).collect()
+    }
+
+    /// With relays that run as processes of their own, behind `base`.
+    pub fn beside(simulator: Simulator, data: tempfile::TempDir, base: String) -> Self {
+        let sim = format!("http://{}", simulator.addr());
+        let config = Config::from_vars(&Self::env(&sim, data.path())).expect("a good environment");
         Self {
             base,
             sim,
-            http,
-            running: Some(running),
+            http: client(),
+            running: None,
             simulator: Some(simulator),
+            tokens: Tokens::new(&config.auth),
             _data: data,
         }
     }
@@ -89,9 +109,7 @@ impl Stack {
             role: Role::Recruiter,
             invitation: None,
         };
-        self.relay()
-            .app
-            .tokens
+        self.tokens
             .mint(&caller, clock::wall(), Duration::from_secs(3600))
             .unwrap()
             .token
@@ -233,6 +251,13 @@ impl Stack {
             simulator.stop().await;
         }
     }
+}
+
+fn client() -> reqwest::Client {
+    reqwest::Client::builder()
+        .timeout(Duration::from_secs(30))
+        .build()
+        .unwrap()
 }
 
 /// Asks again until it is so; fails by name when it is not in time.
