@@ -2,6 +2,7 @@
 //!
 //! Isn't: anything per packet. Events are rare (state, and messages on data channels).
 
+use crate::call::late::Received;
 use std::time::Duration;
 
 /// One thing that happened on a call.
@@ -40,6 +41,9 @@ pub enum LegEvent {
         /// The text. Valid UTF-8; nothing else is known of it.
         text: String,
     },
+    /// How far the candidate's speech has arrived, and what of it is lacking. Only where it is kept ([`crate::Call::keep`]): at
+    /// once when something lacks, else once a second at most.
+    Received(Received),
     /// Neither media nor consent arrives. The leg is kept and may come back by itself or by an ICE restart.
     Lost {
         /// What was missed.

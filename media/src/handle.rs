@@ -7,7 +7,7 @@
 use crate::call::Error;
 use crate::shard::Commands;
 use crate::websocket::{self, Frame, Speech};
-use crate::{CallStats, Counters, PcmIn, PcmOut};
+use crate::{CallStats, Counters, Kept, PcmIn, PcmOut};
 use std::sync::Arc;
 use tokio::sync::{mpsc, oneshot};
 
@@ -62,6 +62,8 @@ pub(crate) enum Action {
     AiPcm(mpsc::Sender<Speech>, oneshot::Sender<Result<u32, Error>>),
     Play(u32, Frame),
     Mute(bool),
+    Keep(bool),
+    Kept(Kept),
     Release(bool),
     Stats(oneshot::Sender<Result<CallStats, Error>>),
     Close,
@@ -202,6 +204,17 @@ impl Call {
     /// The candidate's packets stop at the relay (`true`), or pass.
     pub fn mute(&self, on: bool) {
         self.tell(Action::Mute(on));
+    }
+
+    /// Whether the candidate's browser keeps what it sends until that is acknowledged ([`crate::LegEvent::Received`]), and can be
+    /// asked for what did not arrive. Live speech waits for its answer then.
+    pub fn keep(&self, on: bool) {
+        self.tell(Action::Keep(on));
+    }
+
+    /// What the browser had kept: what of it is lacking here is put in its place.
+    pub fn kept(&self, kept: Kept) {
+        self.tell(Action::Kept(kept));
     }
 
     /// Whether the candidate's speech goes to the AI side. `true`: what is held goes first, then what comes; `false`: it

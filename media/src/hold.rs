@@ -102,6 +102,11 @@ impl Hold {
         }
     }
 
+    /// Another bound from here on.
+    pub fn set_bound(&mut self, bound: Bound) {
+        self.bound = bound;
+    }
+
     /// Keeps a packet (in the clear). A late one is put in its place; one that is there already is refused.
     pub fn push(&mut self, source: Source, packet: BytesMut) {
         let Some((header, ticks, quiet)) = look(&packet) else {

@@ -25,6 +25,7 @@ mod testing;
 pub mod udp;
 pub mod websocket;
 
+pub use call::late::{Kept, Received};
 pub use counters::{Count, Counters};
 pub use event::{CallStats, CloseCause, Event, LegEvent, LegStats, LossCause};
 pub use handle::{Call, CallConfig};

@@ -6,6 +6,8 @@
 //! Opus payloads do, untouched.
 
 mod commands;
+pub(crate) mod late;
+mod lately;
 mod limit;
 mod packets;
 mod side;
@@ -16,6 +18,7 @@ mod tests;
 
 use crate::event::{CloseCause, Event, LegEvent};
 use crate::leg::{PeerEvent, Setup, Transmit};
+use late::Late;
 use limit::Limit;
 pub(crate) use packets::is_media;
 use packets::{Pcm, is_open};
@@ -104,6 +107,8 @@ pub(crate) struct Core {
     pcm: Option<Pcm>,
     generation: u32,
     is_muted: bool,
+    /// What is lacking of the candidate's speech.
+    late: Late,
     /// Whether the candidate's speech goes to the AI; `None`: as soon as it can.
     release: Option<bool>,
     /// Texts that a candidate may send.
@@ -137,6 +142,7 @@ impl Core {
             pcm: None,
             generation: 0,
             is_muted: false,
+            late: Late::new(now),
             release: None,
             texts: Limit::new(now, 256, 100),
             next_report: now + Duration::from_millis(u64::from(rand::random::<u16>() % 1000)),
@@ -162,7 +168,10 @@ impl Core {
         if self.next_report <= now {
             self.next_report = now + REPORT_EVERY;
             self.report(now);
+            self.late.age();
+            self.tell_late();
         }
+        self.settle_late(now);
         self.settle(now);
     }
 
@@ -205,7 +214,7 @@ impl Core {
             .iter()
             .any(|legs| legs.current.is_some())
             .then_some(self.next_report);
-        legs.chain(holds).chain(reports).min()
+        legs.chain(holds).chain(reports).chain(self.late.poll_timeout()).min()
     }
 
     pub(crate) fn poll_output(&mut self) -> Option<Output> {

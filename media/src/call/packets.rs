@@ -65,10 +65,10 @@ impl Core {
                 {
                     self.tell(side, LegEvent::FirstMedia);
                 }
-                if side == Side::Candidate && self.is_muted {
-                    return;
+                match side {
+                    Side::Candidate => self.candidate_speaks(now, generation, &header, &mut packet),
+                    Side::Ai => self.forward(now, side, Source(u64::from(generation)), &mut packet),
                 }
-                self.forward(now, side, Source(u64::from(generation)), &mut packet);
             }
             Media::Rtcp(compound) => self.rtcp(now, side, generation, &compound),
         }
@@ -102,7 +102,7 @@ impl Core {
     }
 
     /// One side's packet (in the clear) goes to the other side, or waits for it.
-    fn forward(&mut self, now: Instant, from: Side, source: Source, packet: &mut [u8]) {
+    pub(super) fn forward(&mut self, now: Instant, from: Side, source: Source, packet: &mut [u8]) {
         let to = from.other();
         let stream = &mut self.streams[to as usize];
         if !stream.hold.is_empty() || !is_open(to, &mut self.legs[to as usize], self.pcm.as_ref(), self.release) {

@@ -3,5 +3,6 @@
 
 mod bad_input;
 mod joined;
+mod lately;
 mod renewal;
 mod world;

@@ -265,6 +265,8 @@ impl Driver {
             }
             Action::Play(generation, frame) => core.play(now, generation, &frame),
             Action::Mute(on) => core.mute(on),
+            Action::Keep(on) => core.keep(on),
+            Action::Kept(kept) => core.kept(now, &kept),
             Action::Release(on) => core.release_to_ai(now, on),
             Action::Stats(reply) => {
                 let _ = reply.send(Ok(core.stats()));

@@ -59,7 +59,7 @@ impl Entry {
             LegEvent::FirstMedia => tracing::debug!(call, leg, "first media"),
             LegEvent::ChannelOpen { .. } => tracing::debug!(call, leg, "channel open"),
             LegEvent::ChannelClosed { .. } => tracing::debug!(call, leg, "channel closed"),
-            LegEvent::Message { .. } => {}
+            LegEvent::Message { .. } | LegEvent::Received(_) => {}
         }
     }
 }

@@ -297,6 +297,10 @@ impl World {
         }
     }
 
+    pub(super) fn counters(&self) -> &crate::Counters {
+        &self.core.setup.counters
+    }
+
     pub(super) fn told(&self, is: impl Fn(&Event) -> bool) -> usize {
         self.events.iter().filter(|(_, event)| is(event)).count()
     }

@@ -1,0 +1,359 @@
+//! What the candidate said while their way here was cut: asked of the browser, which keeps it, and put before what follows.
+//!
+//! Is: which of the candidate's RTP times are lacking, for how long live speech waits for them, and in which order both go
+//! on. Isn't: the hold that hands them over (`hold.rs`), nor the socket that brings them (the session).
+//! **Laws:** a time is passed on once, whichever way it comes. Live speech waits for a bounded time; what comes after that is
+//! still passed on, behind it. Without a gap, a packet costs a comparison and nothing waits.
+//! Sources rise: live speech, then what was late, then live speech again, so that `splice` joins each on to the one before.
+
+mod heard;
+#[cfg(test)]
+mod tests;
+
+use crate::rtp::{FIXED, Header, TICKS_PER_MS, opus_ticks};
+use crate::splice::Source;
+use bytes::{Bytes, BytesMut};
+use heard::{Heard, Place};
+use std::collections::VecDeque;
+use std::time::{Duration, Instant};
+
+/// Live speech waits so long for a browser's first answer at least, and at most: as long as the gap, between these.
+const PATIENCE: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(4));
+/// And so long for each further frame.
+const BETWEEN_MAX: Duration = Duration::from_secs(1);
+/// And so long in all.
+const WAIT_MAX: Duration = Duration::from_secs(20);
+/// Packets that wait, and their bytes; when either is reached, nothing waits any longer.
+const WAITING_MAX: (usize, usize) = (1100, 400 * 1024);
+/// Streams (one for each peer connection of the browser's) that are told apart; the oldest is forgotten.
+const STREAMS_MAX: usize = 4;
+/// What is told of a stream at once; the rest is told once these are filled.
+const LACKS_MAX: usize = 16;
+/// An Opus packet of 20 ms, which is what browsers send.
+const USUAL: u32 = 20 * TICKS_PER_MS;
+
+/// Speech that a browser has kept, in the order it was spoken.
+#[derive(Debug)]
+pub struct Kept {
+    /// The RTP stream that it was made for, by SSRC.
+    pub stream: u32,
+    /// RTP timestamp of the first packet; each begins where the one before ends.
+    pub time: u32,
+    /// Opus packets.
+    pub packets: Vec<Bytes>,
+    /// Of what was asked for, nothing more is coming that was spoken before the end of these.
+    pub is_last: bool,
+}
+
+/// How far one stream of the candidate's has arrived.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Received {
+    /// The RTP stream, by SSRC.
+    pub stream: u32,
+    /// RTP timestamp up to which nothing more is wanted.
+    pub up_to: u32,
+    /// RTP timestamps from and to which it is lacking and wanted now; without a second: to its end.
+    pub lacks: Vec<(u32, Option<u32>)>,
+}
+
+/// Where a live packet goes.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Way {
+    /// On.
+    On(Source),
+    /// It waits ([`Late::wait`]).
+    Wait(Source),
+    /// Before what waits: it is of a time that was lacking.
+    Before(Source),
+    /// Nowhere: it is here already.
+    Nowhere,
+}
+
+/// See the module.
+pub(super) struct Late {
+    /// The browser keeps what it sends and answers when asked.
+    is_kept: bool,
+    /// The newest last.
+    streams: VecDeque<Tracked>,
+    /// When the newest live packet came.
+    at: Instant,
+    generation: u32,
+    /// Rises by two each time that late speech has been put in.
+    turn: u32,
+    gate: Option<Gate>,
+    /// The browser has answered when it was last asked.
+    is_answering: bool,
+    /// Ticks that were lost, since last taken.
+    lost: u64,
+}
+
+struct Tracked {
+    ssrc: u32,
+    heard: Heard,
+    /// Its peer connection is gone, and the browser has not said that there is no more.
+    is_tail_wanted: bool,
+    /// What it lacks is waited for.
+    is_awaited: bool,
+    told: u64,
+    is_telling: bool,
+}
+
+/// What live speech waits behind.
+struct Gate {
+    until: Instant,
+    bound: Instant,
+    is_answered: bool,
+    waiting: Vec<(Source, BytesMut)>,
+    bytes: usize,
+}
+
+impl Late {
+    pub(super) fn new(now: Instant) -> Self {
+        Self {
+            is_kept: false,
+            streams: VecDeque::new(),
+            at: now,
+            generation: 0,
+            turn: 0,
+            gate: None,
+            is_answering: true,
+            lost: 0,
+        }
+    }
+
+    /// Whether the browser keeps what it says and can be asked for it.
+    pub(super) fn set_kept(&mut self, on: bool) {
+        self.is_kept = on;
+        self.is_answering |= on;
+    }
+
+    /// A live packet of the candidate's.
+    pub(super) fn live(&mut self, now: Instant, generation: u32, header: &Header, packet: &[u8]) -> Way {
+        self.generation = self.generation.max(generation);
+        let payload = packet.get(header.payload_at..header.payload_end).unwrap_or_default();
+        let Some(ticks) = opus_ticks(payload) else {
+            return self.way(generation);
+        };
+        let passed = now.saturating_duration_since(self.at);
+        self.at = now;
+        let place = match self.streams.back_mut() {
+            Some(stream) if stream.ssrc == header.ssrc => {
+                stream.heard.live(header.seq, header.ts, ticks, ticks_of(passed))
+            }
+            _ => return self.another(now, generation, header, ticks, passed),
+        };
+        match place {
+            Place::Next => self.way(generation),
+            Place::AfterGap(_) if self.is_kept => {
+                if let Some(stream) = self.streams.back_mut() {
+                    (stream.is_telling, stream.is_awaited) = (true, true);
+                }
+                self.shut(now, passed);
+                self.way(generation)
+            }
+            Place::AfterGap(_) => {
+                self.lost += self.streams.back_mut().map_or(0, |stream| stream.heard.settle());
+                self.way(generation)
+            }
+            Place::Fills(_) => Way::Before(self.late_source()),
+            Place::Again => Way::Nowhere,
+        }
+    }
+
+    /// A packet of a stream that is not the newest: the first of a new peer connection, or a straggler.
+    fn another(&mut self, now: Instant, generation: u32, header: &Header, ticks: u32, passed: Duration) -> Way {
+        if self.streams.iter().any(|stream| stream.ssrc == header.ssrc) {
+            return self.way(generation);
+        }
+        let mut heard = Heard::new(header.ts);
+        heard.live(header.seq, header.ts, ticks, 0);
+        if let Some(before) = self.streams.back_mut()
+            && self.is_kept
+        {
+            (before.is_tail_wanted, before.is_telling, before.is_awaited) = (true, true, true);
+            self.shut(now, passed);
+        }
+        if self.streams.len() >= STREAMS_MAX
+            && let Some(mut oldest) = self.streams.pop_front()
+        {
+            self.lost += oldest.heard.settle();
+        }
+        self.streams.push_back(Tracked::new(header.ssrc, heard));
+        self.way(generation)
+    }
+
+    fn way(&self, generation: u32) -> Way {
+        match self.gate {
+            None => Way::On(source(generation, self.turn)),
+            Some(_) => Way::Wait(source(generation, self.turn + 2)),
+        }
+    }
+
+    fn late_source(&self) -> Source {
+        source(self.generation, self.turn + 1)
+    }
+
+    fn shut(&mut self, now: Instant, away: Duration) {
+        let (least, most) = PATIENCE;
+        let patience = if self.is_answering { away.clamp(least, most) } else { least };
+        let gate = self.gate.get_or_insert(Gate {
+            until: now,
+            bound: now + WAIT_MAX,
+            is_answered: false,
+            waiting: Vec::new(),
+            bytes: 0,
+        });
+        gate.until = (now + patience).max(gate.until).min(gate.bound);
+    }
+
+    /// Keeps a live packet until what is before it has come. True: nothing is to wait any longer ([`Late::open`]).
+    pub(super) fn wait(&mut self, source: Source, packet: &[u8]) -> bool {
+        let Some(gate) = &mut self.gate else { return true };
+        gate.waiting.push((source, BytesMut::from(packet)));
+        gate.bytes += packet.len();
+        gate.waiting.len() >= WAITING_MAX.0 || gate.bytes >= WAITING_MAX.1
+    }
+
+    /// What the browser had kept: the packets that were lacking, to be put before what waits. Then see [`Late::is_whole`].
+    pub(super) fn kept(&mut self, now: Instant, kept: &Kept) -> Vec<(Source, BytesMut)> {
+        if !self.streams.iter().any(|stream| stream.ssrc == kept.stream) {
+            // Spoken to a process before this one, whose legs are gone: it comes before all that is live here.
+            if self.streams.len() >= STREAMS_MAX {
+                return Vec::new();
+            }
+            self.streams.push_front(Tracked::new(kept.stream, Heard::new(kept.time)));
+        }
+        let source = self.late_source();
+        let Some(stream) = self.streams.iter_mut().find(|stream| stream.ssrc == kept.stream) else {
+            return Vec::new();
+        };
+        let (mut time, mut taken) = (kept.time, Vec::new());
+        for payload in &kept.packets {
+            let Some(ticks) = opus_ticks(payload) else { break };
+            if let Some(at) = stream.heard.bring(time, ticks) {
+                taken.push((source, packet(kept.stream, at, ticks, payload)));
+            }
+            time = time.wrapping_add(ticks);
+        }
+        if kept.is_last {
+            let (lost, is_all) = stream.heard.settle_until(time);
+            self.lost += lost;
+            stream.is_tail_wanted &= !is_all;
+            stream.is_telling = true;
+        }
+        self.is_answering = true;
+        match &mut self.gate {
+            Some(gate) => {
+                gate.is_answered = true;
+                gate.until = (now + BETWEEN_MAX).min(gate.bound);
+            }
+            None if !taken.is_empty() => self.turn += 2,
+            None => {}
+        }
+        taken
+    }
+
+    /// Nothing is lacking that live speech waits for.
+    pub(super) fn is_whole(&self) -> bool {
+        self.gate.is_some() && self.streams.iter().all(|stream| !stream.is_awaited || stream.is_whole())
+    }
+
+    /// Live speech has waited for long enough.
+    pub(super) fn is_due(&self, now: Instant) -> bool {
+        self.gate.as_ref().is_some_and(|gate| gate.until <= now)
+    }
+
+    /// When to see [`Late::is_due`].
+    pub(super) fn poll_timeout(&self) -> Option<Instant> {
+        self.gate.as_ref().map(|gate| gate.until)
+    }
+
+    /// Nothing waits any longer: the packets that did, in order.
+    pub(super) fn open(&mut self) -> Vec<(Source, BytesMut)> {
+        let Some(gate) = self.gate.take() else { return Vec::new() };
+        self.is_answering = gate.is_answered;
+        self.turn += 2;
+        for stream in &mut self.streams {
+            stream.is_awaited = false;
+        }
+        gate.waiting
+    }
+
+    /// Once a second: gives up what is too old, and has each stream told that has moved.
+    pub(super) fn age(&mut self) {
+        for stream in &mut self.streams {
+            self.lost += stream.heard.age();
+            stream.is_telling |= stream.heard.up_to() != stream.told;
+        }
+    }
+
+    /// What the browser is to be told.
+    pub(super) fn poll_told(&mut self) -> Option<Received> {
+        if !self.is_kept {
+            return None;
+        }
+        let stream = self.streams.iter_mut().find(|stream| stream.is_telling)?;
+        stream.is_telling = false;
+        stream.told = stream.heard.up_to();
+        let lacks = stream.heard.lacks().take(LACKS_MAX);
+        let mut lacks: Vec<_> = lacks.map(|gap| (gap.start as u32, Some(gap.end as u32))).collect();
+        if stream.is_tail_wanted {
+            lacks.push((stream.heard.end() as u32, None));
+        }
+        Some(Received {
+            stream: stream.ssrc,
+            up_to: stream.told as u32,
+            lacks,
+        })
+    }
+
+    /// Milliseconds that are lost, since the last call.
+    pub(super) fn take_lost_ms(&mut self) -> u64 {
+        let ms = self.lost / u64::from(TICKS_PER_MS);
+        self.lost -= ms * u64::from(TICKS_PER_MS);
+        ms
+    }
+}
+
+impl Tracked {
+    fn new(ssrc: u32, heard: Heard) -> Self {
+        Self {
+            ssrc,
+            told: heard.up_to(),
+            heard,
+            is_tail_wanted: false,
+            is_awaited: false,
+            is_telling: false,
+        }
+    }
+
+    fn is_whole(&self) -> bool {
+        !self.is_tail_wanted && self.heard.lacks().next().is_none()
+    }
+}
+
+fn source(generation: u32, turn: u32) -> Source {
+    Source(u64::from(generation) << 32 | u64::from(turn))
+}
+
+fn ticks_of(passed: Duration) -> u64 {
+    (passed.as_millis() as u64).saturating_mul(u64::from(TICKS_PER_MS))
+}
+
+/// A packet as the browser would have sent it. Numbered by its time, so that `hold` can put it in its place.
+fn packet(stream: u32, at: u64, ticks: u32, payload: &[u8]) -> BytesMut {
+    let unit = ticks.clamp(1, USUAL);
+    let header = Header {
+        marker: false,
+        pt: 111,
+        seq: (at / u64::from(unit)) as u16,
+        ts: at as u32,
+        ssrc: stream,
+        payload_at: FIXED,
+        payload_end: FIXED + payload.len(),
+    };
+    let mut packet = BytesMut::with_capacity(FIXED + payload.len());
+    packet.extend_from_slice(&header.bytes());
+    packet.extend_from_slice(payload);
+    packet
+}
