@@ -89,6 +89,9 @@ pub struct Hello {
     /// The highest `seq` seen.
     #[serde(default, deserialize_with = "lenient")]
     pub last_seq: Option<u64>,
+    /// This page keeps what its microphone hears until that is acknowledged, and answers `ack`s that lack something.
+    #[serde(default, deserialize_with = "lenient")]
+    pub keeps: Option<bool>,
 }
 
 /// `RTCIceCandidateInit`.

@@ -8,11 +8,11 @@
 //! | bytes | what |
 //! | --- | --- |
 //! | 1 | version, 1 |
-//! | 1 | reserved, 0; ignored when read |
-//! | 2 | number of packets, 1 to 3000 |
-//! | 4 | stream: rises with each outage of the page |
+//! | 1 | bit 0: of what was asked for, nothing more comes that was spoken before the end of these; the others are ignored |
+//! | 2 | number of packets, 1 to 3000; with bit 0 it may be 0 |
+//! | 4 | stream: SSRC of the browser's RTP stream that the packets were made for; its own for each peer connection |
 //! | 4 | sequence number of the first packet within the stream |
-//! | 8 | time of the first packet, in samples at 48 kHz since the page's start |
+//! | 8 | time of the first packet (where there is none, of what would follow), in samples at 48 kHz; its lower 32 bits are the RTP timestamp |
 //! | each: 2 + n | length n, 1 to 1275; an Opus packet (RFC 6716, section 3) |
 
 /// Bytes before the first packet.
@@ -22,20 +22,24 @@ pub const PACKETS_MAX: u16 = 3000;
 /// Longest Opus packet of one frame, bytes (RFC 6716, section 3.2.1). Browsers send one frame a packet.
 pub const PACKET_BYTES_MAX: usize = 1275;
 const VERSION: u8 = 1;
+/// The bit of "nothing more".
+const LAST: u8 = 1;
 /// RFC 6716, R5: a packet lasts 120 ms at most.
 const PACKET_SAMPLES_MAX: u32 = 5760;
 
 /// One frame of kept speech.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Speech {
-    /// Which outage of this page.
+    /// SSRC of the RTP stream it was made for.
     pub stream: u32,
     /// Sequence number of the first packet; the others follow by one.
     pub sequence: u32,
-    /// Time of the first packet, samples at 48 kHz.
+    /// Time of the first packet, samples at 48 kHz; the lower 32 bits are its RTP timestamp.
     pub time: u64,
-    /// The packets; never empty.
+    /// The packets, without a gap between them; only where `is_last` perhaps none.
     pub packets: Vec<Packet>,
+    /// Of what was asked for, nothing more comes that was spoken before the end of these.
+    pub is_last: bool,
 }
 
 /// One Opus packet.
@@ -56,7 +60,7 @@ pub enum Error {
     /// Not version 1.
     #[error("unknown version")]
     Version,
-    /// No packets, or more than 3000.
+    /// No packets though more are to come, or more than 3000.
     #[error("number of packets")]
     Count,
     /// A packet that no Opus encoder makes.
@@ -77,7 +81,7 @@ impl Speech {
     /// [`Error`], for the first thing that is wrong.
     pub fn parse(frame: &[u8]) -> Result<Self, Error> {
         let mut rest = frame;
-        let [version, _reserved] = take::<2>(&mut rest)?;
+        let [version, flags] = take::<2>(&mut rest)?;
         if version != VERSION {
             return Err(Error::Version);
         }
@@ -85,7 +89,8 @@ impl Speech {
         let stream = u32::from_be_bytes(take(&mut rest)?);
         let sequence = u32::from_be_bytes(take(&mut rest)?);
         let time = u64::from_be_bytes(take(&mut rest)?);
-        if !(1..=PACKETS_MAX).contains(&count) {
+        let is_last = flags & LAST != 0;
+        if !(u16::from(!is_last)..=PACKETS_MAX).contains(&count) {
             return Err(Error::Count);
         }
         // JavaScript counts to 2^53; a time beyond it was never a browser's.
@@ -114,6 +119,7 @@ impl Speech {
             sequence,
             time,
             packets,
+            is_last,
         })
     }
 
@@ -160,6 +166,7 @@ impl std::fmt::Debug for Speech {
             .field("stream", &self.stream)
             .field("sequence", &self.sequence)
             .field("packets", &self.packets.len())
+            .field("is_last", &self.is_last)
             .finish_non_exhaustive()
     }
 }
@@ -192,6 +199,18 @@ mod tests {
         assert_eq!((speech.stream, speech.sequence, speech.time), (2, 100, 48_000));
         assert_eq!(speech.packets[0].opus, [TOC_20_MS, 1, 2]);
         assert_eq!((speech.last_sequence(), speech.samples()), (101, 1920));
+        assert!(!speech.is_last);
+    }
+
+    #[test]
+    fn the_last_frame_may_hold_nothing() {
+        let mut none = frame(2, 100, 48_000, &[]);
+        none[1] = 0xff;
+        let speech = Speech::parse(&none).unwrap();
+        assert!(speech.is_last && speech.packets.is_empty());
+        let mut some = frame(2, 100, 48_000, &[&[TOC_20_MS]]);
+        some[1] = LAST;
+        assert!(Speech::parse(&some).unwrap().is_last);
     }
 
     #[test]

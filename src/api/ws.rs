@@ -165,6 +165,7 @@ impl Room for Interviews {
             sub: caller.sub,
             resume: hello.resume,
             last_seq: hello.last_seq,
+            keeps: hello.keeps == Some(true),
         };
         match live.attach(request).await {
             Ok(attached) => {

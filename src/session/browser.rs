@@ -6,7 +6,11 @@
 use super::live::{Attach, Attached, Outgoing};
 use serde_json::Value;
 use tokio::sync::mpsc::{self, error::TrySendError};
-use vivavoce_signaling::{Outbox, ServerMessage, messages::State, resume};
+use vivavoce_signaling::{
+    Outbox, ServerMessage,
+    messages::{HeardUpTo, State},
+    resume,
+};
 
 /// Frames that may wait for one socket. When it is full the socket is too slow and is closed: what mattered is told again
 /// at its next hello.
@@ -16,6 +20,8 @@ const QUEUE: usize = 512;
 const SUPERSEDED: u16 = 4409;
 /// Close code: come back, here or where you were told (SPEC.md).
 const RESTART: u16 = 1012;
+/// Close code: too much was sent (SPEC.md).
+const TOO_MUCH: u16 = 4429;
 /// Close code: the session is over (RFC 6455, 7.4.1).
 const NORMAL: u16 = 1000;
 
@@ -62,7 +68,12 @@ impl Browser {
 
     /// A socket said a good hello: it is welcomed and told what it has not seen; the one before is superseded.
     /// Answers whether another was there.
-    pub(super) fn attach(&mut self, request: &Attach, state: State) -> (Attached, bool) {
+    pub(super) fn attach(
+        &mut self,
+        request: &Attach,
+        state: State,
+        heard_up_to: Option<Vec<HeardUpTo>>,
+    ) -> (Attached, bool) {
         let shown = request
             .resume
             .as_deref()
@@ -84,7 +95,7 @@ impl Browser {
             ice_servers: self.ice_servers.clone(),
             resumed,
             state,
-            heard_up_to: None,
+            heard_up_to,
         };
         for numbered in self.outbox.greet(welcome, request.last_seq.filter(|_| resumed)) {
             // CAPTIONS_MAX and the other bounds of the outbox stay below QUEUE
@@ -142,6 +153,16 @@ impl Browser {
         }
     }
 
+    /// The socket has sent too much and is let go; it may come back. Answers whether there was one.
+    pub(super) fn let_go(&mut self) -> bool {
+        let Some(socket) = self.socket.take() else { return false };
+        let _ = socket.outbound.try_send(Outgoing::Close {
+            code: TOO_MUCH,
+            reason: "too much",
+        });
+        true
+    }
+
     /// Nothing more will be said.
     pub(super) fn close(&mut self) {
         if let Some(socket) = self.socket.take() {
@@ -187,8 +208,10 @@ mod tests {
                 sub: "me".into(),
                 resume,
                 last_seq,
+                keeps: false,
             },
             state(),
+            None,
         )
     }
 

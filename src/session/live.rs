@@ -28,6 +28,8 @@ pub struct Attach {
     pub resume: Option<String>,
     /// The last `seq` that it saw.
     pub last_seq: Option<u64>,
+    /// It keeps the candidate's speech until that is acknowledged.
+    pub keeps: bool,
 }
 
 /// It is in.

@@ -7,6 +7,7 @@ mod adrift;
 mod browser;
 pub mod fate;
 pub mod lease;
+mod late;
 mod live;
 pub mod machine;
 mod meaning;

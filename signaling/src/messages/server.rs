@@ -24,8 +24,8 @@ pub enum ServerMessage {
         resumed: bool,
         /// How things stand.
         state: State,
-        /// Sequence number up to which kept speech has arrived without a gap; null where there was none.
-        heard_up_to: Option<u64>,
+        /// How far each stream of the candidate's speech has arrived here; null where there was none.
+        heard_up_to: Option<Vec<HeardUpTo>>,
     },
     /// The relay's SDP.
     Answer {
@@ -55,12 +55,15 @@ pub enum ServerMessage {
     State(State),
     /// What is being said.
     Caption(Caption),
-    /// Kept speech arrived.
+    /// The candidate's speech arrived, by whichever way.
     Ack {
-        /// Which stream.
+        /// Which stream: its SSRC.
         stream: u32,
-        /// Sequence number up to which it has arrived without a gap.
+        /// RTP timestamp up to which nothing more is wanted.
         up_to: u32,
+        /// What is wanted now: RTP timestamps from and to; null: to the stream's end.
+        #[serde(skip_serializing_if = "Vec::is_empty")]
+        lacks: Vec<(u32, Option<u32>)>,
     },
     /// Something that a person should read.
     Notice {
@@ -131,6 +134,16 @@ impl fmt::Debug for ServerMessage {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "ServerMessage({})", self.kind())
     }
+}
+
+/// How far a stream has arrived.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct HeardUpTo {
+    /// Its SSRC.
+    pub stream: u32,
+    /// RTP timestamp up to which nothing more is wanted.
+    pub up_to: u32,
 }
 
 /// The interview and its legs, in words.

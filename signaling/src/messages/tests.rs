@@ -19,12 +19,13 @@ fn every_message_of_the_contract_is_understood() {
     };
     let table = [
         (
-            json!({"type": "hello", "token": "t", "sessionId": "s", "resume": "r", "lastSeq": 7}),
+            json!({"type": "hello", "token": "t", "sessionId": "s", "resume": "r", "lastSeq": 7, "keeps": true}),
             ClientMessage::Hello(Hello {
                 token: "t".into(),
                 session_id: "s".into(),
                 resume: Some("r".into()),
                 last_seq: Some(7),
+                keeps: Some(true),
             }),
         ),
         (
@@ -34,15 +35,17 @@ fn every_message_of_the_contract_is_understood() {
                 session_id: "s".into(),
                 resume: None,
                 last_seq: None,
+                keeps: None,
             }),
         ),
         (
-            json!({"type": "hello", "token": "t", "sessionId": "s", "resume": null, "lastSeq": -1}),
+            json!({"type": "hello", "token": "t", "sessionId": "s", "resume": null, "lastSeq": -1, "keeps": "x"}),
             ClientMessage::Hello(Hello {
                 token: "t".into(),
                 session_id: "s".into(),
                 resume: None,
                 last_seq: None,
+                keeps: None,
             }),
         ),
         (
@@ -198,8 +201,20 @@ fn the_relays_messages_look_as_the_contract_says() {
                    "at": "2026-01-01T00:00:00.000Z"}),
         ),
         (
-            ServerMessage::Ack { stream: 1, up_to: 2 },
+            ServerMessage::Ack {
+                stream: 1,
+                up_to: 2,
+                lacks: vec![],
+            },
             json!({"seq": 9, "type": "ack", "stream": 1, "upTo": 2}),
+        ),
+        (
+            ServerMessage::Ack {
+                stream: 1,
+                up_to: 2,
+                lacks: vec![(2, Some(5)), (9, None)],
+            },
+            json!({"seq": 9, "type": "ack", "stream": 1, "upTo": 2, "lacks": [[2, 5], [9, null]]}),
         ),
         (
             ServerMessage::Ended {

@@ -52,7 +52,11 @@ fn notice(code: &str) -> ServerMessage {
     }
 }
 fn ack(stream: u32, up_to: u32) -> ServerMessage {
-    ServerMessage::Ack { stream, up_to }
+    ServerMessage::Ack {
+        stream,
+        up_to,
+        lacks: Vec::new(),
+    }
 }
 fn ended() -> ServerMessage {
     ServerMessage::Ended {

@@ -164,7 +164,8 @@ impl Supervisor {
                 cause: CloseCause::Local,
             }
             | LegEvent::Back
-            | LegEvent::FirstMedia => {}
+            | LegEvent::FirstMedia
+            | LegEvent::Received(_) => {}
             LegEvent::Closed { cause } => self.tell(Event::AiClosed(close_word(cause).into())),
         }
     }

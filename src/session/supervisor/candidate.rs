@@ -13,7 +13,7 @@ use crate::{
 };
 use uuid::Uuid;
 use vivavoce_media::{CloseCause, Event as MediaEvent, LegEvent, LossCause};
-use vivavoce_signaling::{ClientMessage, ServerMessage};
+use vivavoce_signaling::{ClientMessage, ServerMessage, speech::Speech};
 
 impl Supervisor {
     pub(super) async fn command(&mut self, command: Command) {
@@ -101,7 +101,8 @@ impl Supervisor {
 
     fn attach(&mut self, request: &Attach) -> crate::session::live::Attached {
         let state = self.state();
-        let (attached, replaced) = self.browser.attach(request, state);
+        self.call.keep(request.keeps);
+        let (attached, replaced) = self.browser.attach(request, state, self.late.heard_up_to());
         if replaced {
             self.tell(Event::SocketDetached);
         }
@@ -131,12 +132,23 @@ impl Supervisor {
             ClientMessage::End {} => self.tell(Event::EndAsked(EndReason::Candidate)),
             ClientMessage::Event { event } => self.ask_ai(allow::allowed_event(&event)),
             ClientMessage::Malformed(why) => self.say(ServerMessage::refuse(why)),
-            // Stats are for operators, who have no page yet. Kept speech is acknowledged only once it can be handed over:
-            // until then the browser keeps it.
-            ClientMessage::Stats { .. }
-            | ClientMessage::Speech(_)
-            | ClientMessage::Hello(_)
-            | ClientMessage::Unknown => {}
+            ClientMessage::Speech(speech) => self.kept(speech),
+            // Stats are for operators, who have no page yet.
+            ClientMessage::Stats { .. } | ClientMessage::Hello(_) | ClientMessage::Unknown => {}
+        }
+    }
+
+    /// What the browser had kept goes to its place, as long as it is no more than a person can have said.
+    fn kept(&mut self, speech: Speech) {
+        match self.late.take(clock::monotonic(), speech) {
+            Some(kept) => self.call.kept(kept),
+            None => {
+                self.deps.metrics.signaling_refused("too_much_speech");
+                tracing::warn!("a browser has sent more speech than time has passed: its socket is let go");
+                if self.browser.let_go() {
+                    self.tell(Event::SocketDetached);
+                }
+            }
         }
     }
 
@@ -189,6 +201,10 @@ impl Supervisor {
             | LegEvent::FirstMedia
             | LegEvent::ChannelOpen { .. }
             | LegEvent::ChannelClosed { .. } => {}
+            LegEvent::Received(received) => {
+                let ack = self.late.received(received);
+                self.say(ack);
+            }
             LegEvent::Closed { cause } => self.tell(Event::CandidateClosed(close_word(cause))),
             LegEvent::Message { text } => self.ask_ai(allow::allowed(&text)),
         }
