@@ -18,6 +18,9 @@ const MISORDER_MAX: u16 = 127;
 /// stays within it, since the hold is bounded well below.
 const LEAP_MAX: Duration = Duration::from_secs(90);
 
+/// A sender's clock that is kept over a switch may run ahead of real time by as many ticks: 1 s.
+const JOIN_MAX: u32 = 1000 * TICKS_PER_MS;
+
 /// Who stands behind the stream, by a number that the call gives: a leg's generation, held speech, a play-out clock.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Source(pub u64);
@@ -91,6 +94,8 @@ pub struct Splice {
     start: Start,
     selected: Option<Source>,
     behind: Option<Behind>,
+    /// The clock of the source before, should the same sender's packets go on under another name.
+    clock: Option<Clock>,
     sent: Option<Sent>,
     counts: Counts,
 }
@@ -112,6 +117,13 @@ struct Behind {
     wild: Option<u16>,
 }
 
+/// A sender's clock, and how it maps to ours.
+#[derive(Clone, Copy, Debug)]
+struct Clock {
+    ssrc: u32,
+    shift: u32,
+}
+
 /// The newest outgoing packet.
 #[derive(Clone, Copy, Debug)]
 struct Sent {
@@ -131,6 +143,7 @@ impl Splice {
             start,
             selected: None,
             behind: None,
+            clock: None,
             sent: None,
             counts: Counts::default(),
         }
@@ -145,8 +158,14 @@ impl Splice {
 
     /// [`Splice::select`]s a source of a higher number than the selected one (generations rise); any other is left to
     /// [`Splice::rewrite`], which refuses and counts what comes late from it. So two sources that alternate re-base once.
+    /// Where both have one SSRC, they are one sender's (live speech, and what came late of it), and its clock is kept: what was
+    /// delayed is not torn apart by the delay.
     pub fn take_over(&mut self, source: Source) {
         if self.selected.is_none_or(|selected| selected.0 < source.0) {
+            self.clock = self.behind.map(|behind| Clock {
+                ssrc: behind.ssrc,
+                shift: behind.ts_shift,
+            });
             self.select(source);
         }
     }
@@ -247,9 +266,13 @@ impl Splice {
             let passed = now.saturating_duration_since(sent.at).as_micros() * u128::from(TICKS_PER_MS) / 1000;
             // A gap of half the clock (12 hours) or more is only ever shown as that much: it must not run backwards.
             let passed = u32::try_from(passed).unwrap_or(u32::MAX).min(u32::MAX / 2 - 1);
+            let clock = self.clock.take().filter(|clock| clock.ssrc == header.ssrc);
+            let kept = clock
+                .map(|clock| header.ts.wrapping_add(clock.shift).wrapping_sub(sent.ts))
+                .filter(|by| (1..=passed.saturating_add(JOIN_MAX)).contains(by));
             (
                 sent.seq.wrapping_add(step),
-                sent.ts.wrapping_add(passed.max(sent.ticks)),
+                sent.ts.wrapping_add(kept.unwrap_or(passed.max(sent.ticks))),
             )
         });
         Behind {

@@ -95,13 +95,24 @@ mod tests {
         assert_eq!(late.heard_up_to(), None);
         for (stream, up_to) in [(1, 10), (2, 20), (1, 11)] {
             let lacks = vec![(up_to, None)];
-            let told = late.received(Received { stream, up_to, lacks: lacks.clone() });
+            let told = late.received(Received {
+                stream,
+                up_to,
+                lacks: lacks.clone(),
+            });
             assert_eq!(told, ServerMessage::Ack { stream, up_to, lacks });
         }
         let heard = late.heard_up_to().unwrap();
-        assert_eq!(heard, [(1, 11), (2, 20)].map(|(stream, up_to)| HeardUpTo { stream, up_to }));
+        assert_eq!(
+            heard,
+            [(1, 11), (2, 20)].map(|(stream, up_to)| HeardUpTo { stream, up_to })
+        );
         for stream in 10..30 {
-            late.received(Received { stream, up_to: 0, lacks: vec![] });
+            late.received(Received {
+                stream,
+                up_to: 0,
+                lacks: vec![],
+            });
         }
         assert_eq!(late.heard_up_to().unwrap().len(), STREAMS_MAX);
     }

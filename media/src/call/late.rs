@@ -195,7 +195,11 @@ impl Late {
 
     fn shut(&mut self, now: Instant, away: Duration) {
         let (least, most) = PATIENCE;
-        let patience = if self.is_answering { away.clamp(least, most) } else { least };
+        let patience = if self.is_answering {
+            away.clamp(least, most)
+        } else {
+            least
+        };
         let gate = self.gate.get_or_insert(Gate {
             until: now,
             bound: now + WAIT_MAX,
@@ -221,7 +225,8 @@ impl Late {
             if self.streams.len() >= STREAMS_MAX {
                 return Vec::new();
             }
-            self.streams.push_front(Tracked::new(kept.stream, Heard::new(kept.time)));
+            self.streams
+                .push_front(Tracked::new(kept.stream, Heard::new(kept.time)));
         }
         let source = self.late_source();
         let Some(stream) = self.streams.iter_mut().find(|stream| stream.ssrc == kept.stream) else {
@@ -255,7 +260,11 @@ impl Late {
 
     /// Nothing is lacking that live speech waits for.
     pub(super) fn is_whole(&self) -> bool {
-        self.gate.is_some() && self.streams.iter().all(|stream| !stream.is_awaited || stream.is_whole())
+        self.gate.is_some()
+            && self
+                .streams
+                .iter()
+                .all(|stream| !stream.is_awaited || stream.is_whole())
     }
 
     /// Live speech has waited for long enough.
@@ -270,7 +279,9 @@ impl Late {
 
     /// Nothing waits any longer: the packets that did, in order.
     pub(super) fn open(&mut self) -> Vec<(Source, BytesMut)> {
-        let Some(gate) = self.gate.take() else { return Vec::new() };
+        let Some(gate) = self.gate.take() else {
+            return Vec::new();
+        };
         self.is_answering = gate.is_answered;
         self.turn += 2;
         for stream in &mut self.streams {

@@ -1,8 +1,8 @@
 //! The candidate's speech on its way, live and late: what [`Late`] decides is done here.
 
+use super::Core;
 use super::late::{Kept, Way};
 use super::side::Side;
-use super::Core;
 use crate::hold::Bound;
 use crate::rtp::Header;
 use crate::{LegEvent, splice::Source};

@@ -46,8 +46,10 @@ impl Heard {
     pub(super) fn new(timestamp: u32) -> Self {
         // Room below, so that what lies before the first can be named.
         let at = (1 << 32) | u64::from(timestamp);
+        let mut ranges = VecDeque::new();
+        ranges.push_back(at..at);
         Self {
-            ranges: VecDeque::from([at..at]),
+            ranges,
             brought: VecDeque::new(),
             newest_seq: 0,
         }
@@ -159,9 +161,7 @@ impl Heard {
     /// Gives up what is too old or too much. Ticks that are lost by it.
     pub(super) fn age(&mut self) -> u64 {
         let oldest = self.end().saturating_sub(WINDOW);
-        self.give_up(|ranges| {
-            ranges.len() > RANGES_MAX || ranges.get(1).is_some_and(|second| second.start < oldest)
-        })
+        self.give_up(|ranges| ranges.len() > RANGES_MAX || ranges.get(1).is_some_and(|second| second.start < oldest))
     }
 
     /// Gives up all that is lacking. Ticks that are lost by it.

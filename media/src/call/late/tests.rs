@@ -150,7 +150,10 @@ fn what_was_said_during_an_outage_goes_before_what_is_said_after_it() {
     assert!(world.sources.is_sorted_by_key(|source| source.0));
     world.late.age();
     world.settle();
-    assert_eq!((world.asked.last().unwrap().up_to, world.late.take_lost_ms()), (timestamp(320), 0));
+    assert_eq!(
+        (world.asked.last().unwrap().up_to, world.late.take_lost_ms()),
+        (timestamp(320), 0)
+    );
 }
 
 #[test]
@@ -185,7 +188,11 @@ fn a_browser_that_does_not_answer_costs_a_bounded_wait_and_the_next_time_less() 
     assert_eq!(world.out.len(), 350);
     assert_eq!(world.late.take_lost_ms(), 0, "it may still come");
     world.away(250);
-    assert_eq!(world.now - back, PATIENCE.1 + Duration::from_secs(7), "the first has waited 4 s, then flowed");
+    assert_eq!(
+        world.now - back,
+        PATIENCE.1 + Duration::from_secs(7),
+        "the first has waited 4 s, then flowed"
+    );
     let before = world.out.len();
     world.talks(850..899);
     assert_eq!(world.out.len(), before, "and waits again");
@@ -204,7 +211,10 @@ fn what_comes_after_the_wait_is_still_passed_on_and_live_speech_joins_behind_it(
     let mut sorted = world.out.clone();
     sorted.sort_unstable();
     assert_eq!(sorted, (0..650).collect::<Vec<_>>(), "nothing lost or doubled");
-    assert!(world.sources.is_sorted_by_key(|source| source.0), "splice lets all of it pass");
+    assert!(
+        world.sources.is_sorted_by_key(|source| source.0),
+        "splice lets all of it pass"
+    );
 }
 
 #[test]
@@ -251,7 +261,11 @@ fn another_peer_connection_waits_for_the_tail_of_the_one_before() {
     world.kept(SSRC, 50..140, true);
     assert_eq!(world.out, (0..140).chain(1000..1010).collect::<Vec<_>>());
     assert!(world.sources.is_sorted_by_key(|source| source.0));
-    assert_eq!(world.asked.last().unwrap().up_to, timestamp(140), "the browser may forget the tail");
+    assert_eq!(
+        world.asked.last().unwrap().up_to,
+        timestamp(140),
+        "the browser may forget the tail"
+    );
 }
 
 #[test]
@@ -272,7 +286,10 @@ fn speech_of_a_stream_that_only_a_process_before_this_one_knew_is_taken_once() {
         world.kept(SSRC, 50..90, true);
     }
     world.live_of(8, 1, 1001);
-    assert_eq!(world.out, [1000].into_iter().chain(50..90).chain([1001]).collect::<Vec<_>>());
+    assert_eq!(
+        world.out,
+        [1000].into_iter().chain(50..90).chain([1001]).collect::<Vec<_>>()
+    );
     assert!(world.sources.is_sorted_by_key(|source| source.0));
 }
 

@@ -45,6 +45,15 @@ fn five_seconds_that_came_by_the_socket_are_heard_in_their_place() {
     world.run(1000 * MS);
     assert_eq!(numbers(&world.openai_heard), (0..700).collect::<Vec<u16>>());
     is_one_stream(&world.openai_heard);
+    let times: Vec<u32> = world
+        .openai_heard
+        .iter()
+        .map(|(_, packet)| u32::from_be_bytes(packet[4..8].try_into().unwrap()))
+        .collect();
+    assert!(
+        times.windows(2).all(|pair| pair[1].wrapping_sub(pair[0]) == 960),
+        "delayed, not torn apart"
+    );
     let last = world.openai_heard.last().unwrap().0;
     assert!(world.now - last >= 960 * MS, "caught up");
     let newest = received(&world).pop().unwrap();
@@ -63,7 +72,9 @@ fn two_minutes_fit() {
     world.loses = Box::new(|_, _| false);
     world.talk(6010..6015);
     for from in (10..6010).step_by(500) {
-        world.core.kept(world.now, &kept(&world, from..from + 500, from == 5510));
+        world
+            .core
+            .kept(world.now, &kept(&world, from..from + 500, from == 5510));
     }
     world.run(45_000 * MS);
     assert_eq!(numbers(&world.openai_heard), (0..6015).collect::<Vec<u16>>());
@@ -81,7 +92,10 @@ fn what_the_browser_could_not_keep_is_counted() {
     world.core.kept(world.now, &kept(&world, 200..200, true));
     world.talk(210..250);
     world.run(500 * MS);
-    assert_eq!(numbers(&world.openai_heard), (0..100).chain(200..250).collect::<Vec<u16>>());
+    assert_eq!(
+        numbers(&world.openai_heard),
+        (0..100).chain(200..250).collect::<Vec<u16>>()
+    );
     let lost = world.counters().speech_dropped_ms.each_ref().map(crate::Count::get);
     assert_eq!(lost, [2000, 0]);
 }
