@@ -10,6 +10,7 @@
 #![allow(dead_code, reason = "a story uses some of what stands ready")]
 #![allow(clippy::large_futures, clippy::large_stack_arrays, reason = "a test's own stack")]
 
+mod away;
 mod barge_in;
 #[path = "../support/digits.rs"]
 mod digits;

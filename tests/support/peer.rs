@@ -349,6 +349,12 @@ impl Peer {
         self.ssrc
     }
 
+    /// What was sent in RTP times `from` to `to`.
+    pub fn sent(&self, from: u32, to: Option<u32>) -> Vec<Vec<u8>> {
+        let sent = self.shared.sent(self.ssrc, from, to);
+        sent.into_iter().map(|it| it.opus).collect()
+    }
+
     /// Whether ICE could be restarted on it.
     pub fn is_alive(&self) -> bool {
         !matches!(

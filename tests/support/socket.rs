@@ -29,6 +29,12 @@ pub struct Socket {
 impl Socket {
     /// Connected and welcomed.
     pub async fn open(stack: &Stack, seat: &Seat) -> Self {
+        let hello = json!({ "type": "hello", "token": seat.token, "sessionId": seat.session });
+        Self::with_hello(stack, seat, &hello).await
+    }
+
+    /// The same, with a hello of the test's own.
+    pub async fn with_hello(stack: &Stack, seat: &Seat, hello: &Value) -> Self {
         let url = format!("{}/ws?session={}", stack.base.replacen("http", "ws", 1), seat.session);
         let mut request = url.into_client_request().unwrap();
         let headers = request.headers_mut();
@@ -53,8 +59,7 @@ impl Socket {
             kept.lock().unwrap().closed = Some(code);
         });
         let mut socket = Self { sink, told, reader };
-        let hello = json!({ "type": "hello", "token": seat.token, "sessionId": seat.session });
-        socket.say(&hello).await;
+        socket.say(hello).await;
         socket
             .hears(Duration::from_secs(5), "a welcome", |it| it["type"] == "welcome")
             .await;
