@@ -6,8 +6,8 @@
 mod adrift;
 mod browser;
 pub mod fate;
-pub mod lease;
 mod late;
+pub mod lease;
 mod live;
 pub mod machine;
 mod meaning;

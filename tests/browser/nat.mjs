@@ -15,42 +15,48 @@ async function open() {
   return socket;
 }
 
-/** Listens for the browser, and speaks to the relay from another socket, which `rebind` replaces. `loss`: 0 to 1, each way. */
+/**
+ * Listens for the browser, and speaks to the relay from another socket for each of the browser's ports (a peer connection, or an
+ * ICE restart, has its own); `rebind` replaces them. `loss`: 0 to 1, each way.
+ */
 export async function nat(relay, { loss = 0, seed = 1 } = {}) {
   const chance = dice(seed);
   const counts = { passed: 0, lost: 0 };
   const front = await open();
-  let browser;
-  let back;
+  /** By the browser's port; the newest last. */
+  const backs = new Map();
   let cut = false;
   const passes = () => {
     const lost = cut || chance() < loss;
     counts[lost ? "lost" : "passed"] += 1;
     return !lost;
   };
-  const outside = async () => {
-    const socket = await open();
-    socket.on("message", (datagram) => browser && passes() && front.send(datagram, browser.port, browser.address));
+  const outside = (socket, { port, address }) => {
+    socket.on("message", (datagram) => passes() && front.send(datagram, port, address));
+    backs.set(port, { socket, port, address });
     return socket;
   };
-  back = await outside();
   front.on("message", (datagram, from) => {
-    browser = from;
+    const back = backs.get(from.port)?.socket ?? outside(createSocket("udp4"), from);
     if (passes()) back.send(datagram, relay.port, relay.address);
   });
   return {
     counts,
-    outer: () => back.address().port,
+    outer: () => [...backs.values()].at(-1).socket.address().port,
     rebind: async () => {
-      const old = back;
-      back = await outside();
-      old.close();
+      for (const { socket, ...from } of [...backs.values()]) {
+        outside(await open(), from);
+        socket.close();
+      }
     },
     /** Nothing passes any more. */
     cut: () => {
       cut = true;
     },
-    stop: () => [front, back].forEach((socket) => socket.close()),
+    mend: () => {
+      cut = false;
+    },
+    stop: () => [front, ...[...backs.values()].map(({ socket }) => socket)].forEach((socket) => socket.close()),
     /** The relay's answer with the NAT in the relay's place. */
     answer: (sdp) => sdp.replace(CANDIDATES, "").replace(/^(a=ice-pwd:.*\r\n)/m, `$1a=candidate:1 1 udp 2130706431 127.0.0.1 ${front.address().port} typ host\r\n`),
   };

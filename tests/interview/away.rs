@@ -138,9 +138,9 @@ async fn what_is_said_while_the_network_is_away_is_heard_once_and_in_its_place()
         one_outage(&stack, seed + round, before, Duration::from_secs(5), round % 2 == 1).await;
     }
     assert!(stack.counter("vivavoce_speech_held_seconds_total{leg=\"candidate\"} ") >= 4.5 * rounds as f64);
-    assert_eq!(
-        stack.counter("vivavoce_speech_lost_seconds_total{leg=\"candidate\"} "),
-        0.0
+    assert!(
+        stack.counter("vivavoce_speech_lost_seconds_total{leg=\"candidate\"} ") < 0.001,
+        "nothing is lost"
     );
     stack.stop().await;
 }
@@ -162,9 +162,9 @@ async fn more_speech_than_time_has_passed_is_refused_and_counted() {
     };
     sent.await;
     assert_eq!(page.socket.closed(Duration::from_secs(5)).await, 4429);
-    assert_eq!(
-        stack.counter("vivavoce_signaling_refused_total{reason=\"too_much_speech\"} "),
-        1.0
+    assert!(
+        stack.counter("vivavoce_signaling_refused_total{reason=\"too_much_speech\"} ") > 0.999,
+        "it is counted"
     );
     peer.close().await;
     stack.stop().await;

@@ -140,15 +140,14 @@ impl Supervisor {
 
     /// What the browser had kept goes to its place, as long as it is no more than a person can have said.
     fn kept(&mut self, speech: Speech) {
-        match self.late.take(clock::monotonic(), speech) {
-            Some(kept) => self.call.kept(kept),
-            None => {
-                self.deps.metrics.signaling_refused("too_much_speech");
-                tracing::warn!("a browser has sent more speech than time has passed: its socket is let go");
-                if self.browser.let_go() {
-                    self.tell(Event::SocketDetached);
-                }
-            }
+        if let Some(kept) = self.late.take(clock::monotonic(), speech) {
+            self.call.kept(kept);
+            return;
+        }
+        self.deps.metrics.signaling_refused("too_much_speech");
+        tracing::warn!("a browser has sent more speech than time has passed: its socket is let go");
+        if self.browser.let_go() {
+            self.tell(Event::SocketDetached);
         }
     }
 

@@ -107,6 +107,17 @@ describe("what the interview page remembers", () => {
     expect(memoryStep(memoryStep(MEMORY_START, lost(0), 10), live, 1_500).back).toBeNull();
   });
 
+  it("says that nothing was lost where that is so, and not where it is not", () => {
+    const keeping = (state: InterviewState, on: boolean, lostMs: number): InterviewState => ({ ...state, keeping: { on, lostMs } });
+    const through = (...states: InterviewState[]) => states.reduce((memory, state, at) => memoryStep(memory, state, at * 2_500), MEMORY_START);
+    const well = keeping(live, true, 40);
+    expect(through(well, keeping(lost(2_500), true, 40), well)).toMatchObject({ back: 5_000, whole: true });
+    expect(through(well, keeping(lost(2_500), true, 900), keeping(live, true, 900)).whole).toBe(false);
+    expect(through(live, lost(2_500), live).whole).toBe(false);
+    const again = through(well, keeping(lost(2_500), true, 900), keeping(live, true, 900), keeping(lost(7_500), true, 900), keeping(live, true, 900));
+    expect(again.whole).toBe(true);
+  });
+
   it("dates the loss of the interviewer, and forgets it once it is back", () => {
     const away: InterviewState = { ...live, server: { session: "live", candidate: "up", ai: "lost" } };
     const since = memoryStep(memoryStep(MEMORY_START, away, 100), away, 900);

@@ -15,18 +15,24 @@ export const TAKE_YOUR_TIME_MS = 7_000;
 export interface Memory extends Since {
   /** Since when the leg is lost; null: it is not. */
   readonly legLost: number | null;
+  /** Speech that there was no room for, when the leg was last well, in ms. */
+  readonly lostMs: number;
   /** Whether the interviewer has ever been here. */
   readonly aiSeen: boolean;
   /** Since when the floor is the candidate's and nothing has been said; null: it is not. */
   readonly quiet: number | null;
 }
 
-export const MEMORY_START: Memory = { aiLost: null, back: null, linkLost: null, legLost: null, aiSeen: false, quiet: null };
+export const MEMORY_START: Memory = { aiLost: null, back: null, whole: true, linkLost: null, legLost: null, lostMs: 0, aiSeen: false, quiet: null };
 
 export function memoryStep(memory: Memory, state: InterviewState, now: number): Memory {
   const legLost = state.leg.is === "lost" ? state.leg.since : null;
   const cameBack = memory.legLost !== null && legLost === null && state.leg.is === "up";
   const back = cameBack && now - (memory.legLost ?? now) >= UNSPOKEN_MS ? now : legLost !== null ? null : memory.back;
+  // Judged while it lasts and when it ends; what comes after it tells nothing of it.
+  const judged = legLost !== null || cameBack;
+  const whole = judged ? state.keeping.on && state.keeping.lostMs === memory.lostMs : memory.whole;
+  const lostMs = legLost !== null ? memory.lostMs : state.keeping.lostMs;
 
   const ai = state.server?.ai ?? "none";
   const aiSeen = memory.aiSeen || ai === "up";
@@ -40,7 +46,7 @@ export function memoryStep(memory: Memory, state: InterviewState, now: number): 
     state.phase.is === "live" && presenceOf(state) === "listening" && state.server?.speaking !== "candidate" && last?.speaker === "ai" && last.final;
   const quiet = floorIsTheirs ? (memory.quiet ?? now) : null;
 
-  return { aiLost, back, linkLost, legLost, aiSeen, quiet };
+  return { aiLost, back, whole, linkLost, legLost, lostMs, aiSeen, quiet };
 }
 
 export function asideFor(memory: Memory, now: number): string | null {

@@ -4,7 +4,7 @@ import { describe, expect, it } from "vitest";
 import { AI_LONG_MS, BACK_MS, CAPTIONS_AWAY_MS, connectionWords, dayAndTime, OTHER_NETWORK_MS, problemWords, timeLeftWords, UNSPOKEN_MS } from "./words.js";
 import type { Since } from "./words.js";
 
-const NOTHING: Since = { aiLost: null, back: null, linkLost: null };
+const NOTHING: Since = { aiLost: null, back: null, whole: true, linkLost: null };
 const LIVE: InterviewState = {
   ...STATE_START,
   phase: { is: "live", since: 0 },
@@ -12,11 +12,13 @@ const LIVE: InterviewState = {
   leg: { is: "up", since: 0 },
   microphone: { is: "live" },
   server: { session: "live", candidate: "up", ai: "up" },
+  keeping: { on: true, lostMs: 0 },
 };
 const PHONE = { device: "phone", linkUntil: "Thursday at 17:00" };
-const lost = (since: number): InterviewState => ({ ...LIVE, leg: { is: "lost", since, cause: "disconnected" } });
+const lost = (since: number, keeps = true): InterviewState => ({ ...LIVE, leg: { is: "lost", since, cause: "silent" }, keeping: { on: keeps, lostMs: 0 } });
 const aiLost: InterviewState = { ...LIVE, server: { session: "live", candidate: "up", ai: "lost" } };
-const away = "Your connection is away. What you say now is not heard; your earlier answers are kept.";
+const away = "Your connection is away. Go on if you like: what you say is kept.";
+const notices = (...codes: string[]) => codes.map((code) => ({ code, text: "" }));
 
 describe("the words for what goes wrong", () => {
   const table: readonly (readonly [string, InterviewState, Partial<Since>, number, string])[] = [
@@ -24,10 +26,15 @@ describe("the words for what goes wrong", () => {
     ["candidate leg lost, under 2 s", lost(0), {}, UNSPOKEN_MS - 1, "Connected"],
     ["candidate leg lost", lost(0), {}, UNSPOKEN_MS, away],
     ["candidate leg lost for 10 s", lost(0), {}, OTHER_NETWORK_MS, `${away} If there is another network, try it.`],
-    ["back", LIVE, { back: 100 }, 100, "You are back. If you were speaking, please say it again."],
+    ["candidate leg lost, and nothing is kept", lost(0, false), { whole: false }, UNSPOKEN_MS, "Your connection is away. What you say now is not heard; your earlier answers are kept."],
+    ["candidate leg lost for too long", lost(0), { whole: false }, UNSPOKEN_MS, "Your connection is away. Of what you say, the last two minutes are kept."],
+    ["back", LIVE, { back: 100 }, 100, "You are back. Nothing was lost."],
+    ["back, and something was lost", LIVE, { back: 100, whole: false }, 100, "You are back. If you were speaking, please say it again."],
+    ["store away", { ...LIVE, notices: notices("store_away") }, {}, 0, "Connected. Your answers are kept here until they can be filed."],
+    ["store back", { ...LIVE, notices: notices("store_away", "store_back") }, {}, 0, "Connected"],
     ["back, a while ago", LIVE, { back: 100 }, 100 + BACK_MS, "Connected"],
     ["AI leg lost, under 2 s", aiLost, { aiLost: 0 }, UNSPOKEN_MS - 1, "Connected"],
-    ["AI leg lost", aiLost, { aiLost: 0 }, UNSPOKEN_MS, "The interviewer is reconnecting. Please wait for it; your earlier answers are kept."],
+    ["AI leg lost", aiLost, { aiLost: 0 }, UNSPOKEN_MS, "The interviewer is reconnecting. What you say is kept."],
     ["AI refused for long", aiLost, { aiLost: 0 }, AI_LONG_MS, "The interviewer can't be reached yet. You can wait here, or come back by the same link until Thursday at 17:00."],
     ["AI refused, as the relay says at once", { ...aiLost, notices: [{ code: "ai_unreachable", text: "" }] }, { aiLost: 0 }, 0, "The interviewer can't be reached yet. You can wait here, or come back by the same link until Thursday at 17:00."],
     ["AI back after that", { ...LIVE, notices: [{ code: "ai_unreachable", text: "" }] }, {}, 0, "Connected"],
@@ -37,6 +44,7 @@ describe("the words for what goes wrong", () => {
     ["both legs lost", { ...lost(0), server: aiLost.server }, { aiLost: 0 }, 5_000, away],
     ["socket lost", { ...LIVE, link: { is: "waiting", attempt: 1, lostAt: 0, retryAt: 1 } }, { linkLost: 0 }, CAPTIONS_AWAY_MS, "The captions are away for a moment. The interview goes on."],
     ["socket lost for a moment", { ...LIVE, link: { is: "waiting", attempt: 1, lostAt: 0, retryAt: 1 } }, { linkLost: 0 }, CAPTIONS_AWAY_MS - 1, "Connected"],
+    ["a page that was loaded anew", { ...LIVE, leg: { is: "connecting", since: 0 } }, {}, 0, "Connecting you with the interviewer"],
     ["goodbye", { ...LIVE, phase: { is: "ending" } }, {}, 0, "The interviewer is saying goodbye."],
     ["joining", { ...LIVE, phase: { is: "joining", since: 0 } }, {}, 0, "Connecting you with the interviewer"],
   ];

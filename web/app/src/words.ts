@@ -30,6 +30,8 @@ export interface Since {
   readonly aiLost: number | null;
   /** The leg came back after a loss that was worth a word. */
   readonly back: number | null;
+  /** All that was said during that loss, or during the one that is on, is kept. */
+  readonly whole: boolean;
   readonly linkLost: number | null;
 }
 
@@ -46,7 +48,7 @@ export function connectionWords(state: InterviewState, since: Since, now: number
     return { tone: "away", text: `Your ${around.device} has taken the microphone. ${tap} to go on.`, action: "microphone" };
   }
   if (state.leg.is === "lost" && now - state.leg.since >= UNSPOKEN_MS) {
-    const text = "Your connection is away. What you say now is not heard; your earlier answers are kept.";
+    const text = awayWords(state, since);
     return now - state.leg.since >= OTHER_NETWORK_MS
       ? { tone: "away", text: `${text} If there is another network, try it.`, action: "retry" }
       : { tone: "away", text };
@@ -58,17 +60,20 @@ export function connectionWords(state: InterviewState, since: Since, now: number
       const until = around.linkUntil === null ? "later" : `until ${around.linkUntil}`;
       return { tone: "away", text: `The interviewer can't be reached yet. You can wait here, or come back by the same link ${until}.` };
     }
-    if (now - since.aiLost >= UNSPOKEN_MS) return { tone: "away", text: "The interviewer is reconnecting. Please wait for it; your earlier answers are kept." };
+    if (now - since.aiLost >= UNSPOKEN_MS) return { tone: "away", text: "The interviewer is reconnecting. What you say is kept." };
   }
   if (since.linkLost !== null && now - since.linkLost >= CAPTIONS_AWAY_MS && state.link.is !== "up") {
     return { tone: "away", text: "The captions are away for a moment. The interview goes on.", action: "retry" };
   }
-  if (since.back !== null && now - since.back < BACK_MS) return { tone: "calm", text: "You are back. If you were speaking, please say it again." };
+  if (since.back !== null && now - since.back < BACK_MS) {
+    return { tone: "calm", text: since.whole ? "You are back. Nothing was lost." : "You are back. If you were speaking, please say it again." };
+  }
+  if (isStoreAway(state)) return { tone: "calm", text: "Connected. Your answers are kept here until they can be filed." };
   switch (state.phase.is) {
     case "ending":
       return { tone: "calm", text: "The interviewer is saying goodbye." };
     case "live":
-      return { tone: "calm", text: "Connected" };
+      return { tone: "calm", text: state.leg.is === "connecting" ? "Connecting you with the interviewer" : "Connected" };
     case "idle":
     case "joining":
       return { tone: "calm", text: "Connecting you with the interviewer" };
@@ -80,6 +85,18 @@ export function connectionWords(state: InterviewState, since: Since, now: number
     default:
       return never(state.phase);
   }
+}
+
+/** What a browser can do differs: it is not promised what is not done. */
+function awayWords(state: InterviewState, since: Since): string {
+  if (!state.keeping.on) return "Your connection is away. What you say now is not heard; your earlier answers are kept.";
+  return since.whole ? "Your connection is away. Go on if you like: what you say is kept." : "Your connection is away. Of what you say, the last two minutes are kept.";
+}
+
+/** The relay tells both by a notice; the later one counts. */
+function isStoreAway(state: InterviewState): boolean {
+  const at = (code: string) => state.notices.findIndex((notice) => notice.code === code);
+  return at("store_away") > at("store_back");
 }
 
 /** "about 12 minutes left". Null where the end is not known or too far off to matter. */

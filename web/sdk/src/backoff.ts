@@ -13,6 +13,8 @@ export interface Backoff {
 
 /** For the socket: quick at first, since most losses are a change of network. */
 export const SOCKET_BACKOFF: Backoff = { firstMs: 250, maxMs: 8_000 };
+/** For the socket while somebody may be speaking: not more than a second is added to an outage. */
+export const EAGER_BACKOFF: Backoff = { firstMs: 250, maxMs: 1_000 };
 /** For offers that came to nothing. */
 export const OFFER_BACKOFF: Backoff = { firstMs: 500, maxMs: 8_000 };
 /** After "too much" (4429): the relay asks for distance. */

@@ -10,14 +10,17 @@
 import { Api } from "./api.js";
 import type { Caption } from "./captions.js";
 import { Emitter } from "./emitter.js";
+import { Keeper } from "./keeper.js";
 import { legDue, legStart, legStep } from "./leg.js";
 import type { How, Leg, LegEvent } from "./leg.js";
 import { LINK_START, linkDue, linkStep } from "./link.js";
 import type { LinkEvent, LinkState } from "./link.js";
 import { MicrophoneWatch } from "./microphone-watch.js";
-import type { PeerPort } from "./peer.js";
+import { Peers } from "./peers.js";
 import { browserPorts } from "./ports.js";
 import type { Ports, SocketPort } from "./ports.js";
+import { PULSE_MS, pulseStep } from "./pulse.js";
+import type { Pulse } from "./pulse.js";
 import { ResumeStore } from "./resume.js";
 import { isAwaitingReason, STATE_START, stateStep } from "./state.js";
 import type { InterviewState, Notice, StateEvent } from "./state.js";
@@ -30,6 +33,8 @@ import type { ClientFrame, EndReason, ServerFrame, StatsFrame } from "./wire.js"
 export const STATS_MS = 5_000;
 /** How long the relay may take to say why an interview that is over has ended, in ms. */
 export const REASON_MS_MAX = 2_000;
+/** Back from an outage, the relay says at once how far it has heard; where it does not, the socket is to blame. In ms. */
+export const SOCKET_MS_MAX = 1_500;
 /** Typed answers kept while there is no socket; further ones are refused. */
 export const UNSENT_WORDS_MAX = 20;
 
@@ -65,20 +70,25 @@ export class Interview {
   readonly #kept: ResumeStore;
   readonly #history: () => Promise<readonly Caption[]>;
   readonly #microphone: MicrophoneWatch;
+  readonly #keeper: Keeper;
+  readonly #peers: Peers;
 
   #state: InterviewState = STATE_START;
   #link: LinkState = LINK_START;
   #leg: Leg;
   #socket: SocketPort | null = null;
-  #peer: PeerPort | null = null;
   #iceServers: readonly RTCIceServer[] = [];
   #audio: MediaStream | null = null;
   #unsent: ClientFrame[] = [];
   #historyAsked = false;
   #welcomes = 0;
   #sample: Sample | null = null;
+  #pulse: Pulse | null = null;
   #cancelDue: (() => void) | null = null;
   #cancelStats: (() => void) | null = null;
+  #cancelPulse: (() => void) | null = null;
+  #cancelSocket: (() => void) | null = null;
+  #cancelGoing: (() => void) | null = null;
   #cancelNetwork: (() => void) | null = null;
   #cancelReason: (() => void) | null = null;
 
@@ -91,6 +101,12 @@ export class Interview {
     this.#leg = legStart(`${Math.floor(this.#ports.random() * 36 ** 6).toString(36)}-`);
     const api = new Api(options.relayUrl != null ? { baseUrl: options.relayUrl } : {});
     this.#history = options.history ?? (() => api.transcript(options.accessToken, options.sessionId));
+    this.#peers = new Peers(this.#ports.makePeer, this.#ports.timer, this.#ports.keeps);
+    this.#keeper = new Keeper({
+      now: this.#ports.now,
+      send: (bytes) => this.#link.is === "up" && (this.#socket?.send(bytes) ?? false),
+      shelf: this.#ports.keeps ? this.#ports.shelf(options.sessionId) : null,
+    });
     this.#microphone = new MicrophoneWatch((microphone) => this.#apply({ on: "microphone", microphone }), () => this.#ports.now());
   }
 
@@ -115,6 +131,7 @@ export class Interview {
     if (this.#state.phase.is === "ended") return;
     this.#takeMicrophone(microphone);
     this.#cancelNetwork ??= this.#ports.networkBack(() => this.retryNow());
+    this.#cancelGoing ??= this.#ports.pageGoes(() => this.#keeper.shelve());
     this.#apply({ on: "joining", now: this.#ports.now() });
     this.#leading({ on: "connect" });
     this.#legging({ on: "start" });
@@ -123,11 +140,12 @@ export class Interview {
   /** Another microphone, or the same one asked for anew, without a new peer. */
   async useMicrophone(microphone: MediaStream | null): Promise<void> {
     this.#takeMicrophone(microphone);
-    await this.#peer?.replaceTrack(this.#microphone.track);
+    await this.#peers.replaceTrack(this.#microphone.track);
   }
 
   mute(on: boolean): void {
     this.#microphone.mute(on);
+    this.#keeper.mute(on);
     this.#apply({ on: "muted", muted: on });
     this.#send({ type: "mute", on });
   }
@@ -162,7 +180,7 @@ export class Interview {
 
   /** What `getStats` says of the leg now, for a page that shows it. Null without a peer. */
   async sample(): Promise<Sample | null> {
-    const peer = this.#peer;
+    const peer = this.#peers.current;
     return peer === null ? null : sampleOf(await peer.stats(), this.#ports.now());
   }
 
@@ -185,6 +203,7 @@ export class Interview {
             sessionId: this.sessionId,
             ...(resume !== null ? { resume } : {}),
             ...(lastSeq !== null ? { lastSeq } : {}),
+            ...(this.#ports.keeps ? { keeps: true } : {}),
           });
           break;
         }
@@ -222,7 +241,11 @@ export class Interview {
           never(action);
       }
     }
-    if (step.state.leg.is === "up") this.#watchStats();
+    if (step.state.leg.is === "up") {
+      this.#watchStats();
+      this.#watchPulse();
+      if (before.leg.is === "lost") this.#expectSocket();
+    }
     this.#arm();
   }
 
@@ -247,6 +270,7 @@ export class Interview {
     if (isAwaitingReason(this.#state)) this.#cancelReason ??= this.#ports.timer(REASON_MS_MAX, () => this.#apply({ on: "overdue" }));
     if (phase.is === "ended" && before.phase.is !== "ended") {
       this.#kept.forget();
+      this.#keeper.over();
       this.#events.emit("ended", phase);
       this.#shut();
     } else if ((phase.is === "refused" || phase.is === "elsewhere") && before.phase.is !== phase.is) {
@@ -259,6 +283,12 @@ export class Interview {
     this.#cancelReason = null;
     this.#cancelNetwork?.();
     this.#cancelNetwork = null;
+    this.#cancelGoing?.();
+    this.#cancelGoing = null;
+    this.#cancelPulse?.();
+    this.#cancelPulse = null;
+    this.#cancelSocket?.();
+    this.#cancelSocket = null;
     this.#leading({ on: "leave" });
     this.#legging({ on: "stop" });
     this.#cancelStats?.();
@@ -287,6 +317,8 @@ export class Interview {
   }
 
   #message(text: string): void {
+    this.#cancelSocket?.();
+    this.#cancelSocket = null;
     const received = parseServerFrame(text);
     if (received === null) return;
     this.#kept.saw(received.seq);
@@ -300,13 +332,14 @@ export class Interview {
         this.#kept.renew(frame.resume);
         this.#apply({ on: "frame", frame, now: this.#ports.now() });
         this.#leading({ on: "welcomed" });
+        this.#keeper.welcomed(frame.heardUpTo);
         this.#welcomed(frame.resumed);
         break;
       case "answer":
         void this.#answered(frame.sdp, frame.id);
         break;
       case "candidate":
-        void this.#peer?.addCandidate(frame.candidate);
+        void this.#peers.current?.addCandidate(frame.candidate);
         break;
       case "renegotiate":
         this.#legging({ on: "renegotiate", iceRestart: frame.iceRestart });
@@ -319,10 +352,13 @@ export class Interview {
         this.#apply({ on: "frame", frame, now: this.#ports.now() });
         if (!frame.fatal) this.#events.emit("problem", { code: frame.code, detail: frame.detail });
         break;
+      case "ack":
+        this.#keeper.acknowledged(frame);
+        this.#apply({ on: "keeping", keeping: this.#keeper.keeping });
+        break;
       case "state":
       case "caption":
       case "ended":
-      case "ack":
         this.#apply({ on: "frame", frame, now: this.#ports.now() });
         break;
       default:
@@ -360,39 +396,34 @@ export class Interview {
   // --- leg ----------------------------------------------------------------------------------------------------------
 
   async #offer(how: How, id: string): Promise<void> {
-    if (how === "fresh" || this.#peer === null) {
-      this.#closePeer();
-      this.#sample = null;
-      const peer: PeerPort = this.#ports.makePeer(
+    let peer = this.#peers.current;
+    if (how === "fresh" || peer === null) {
+      this.#sample = this.#pulse = null;
+      peer = this.#peers.fresh(
         { iceServers: this.#iceServers, track: this.#microphone.track },
         {
-          candidate: (candidate) => {
-            if (this.#peer === peer) this.#send({ type: "candidate", candidate });
-          },
-          connection: (state) => {
-            if (this.#peer === peer) this.#legging({ on: state });
-          },
+          candidate: (candidate) => void this.#send({ type: "candidate", candidate }),
+          connection: (state) => this.#legging({ on: state }),
           audio: (stream) => {
-            if (this.#peer !== peer) return;
             this.#audio = stream;
             this.#events.emit("audio", stream);
           },
+          speech: (stream, timestamp, opus) => this.#keeper.speech(stream, timestamp, opus),
         },
       );
-      this.#peer = peer;
     }
-    const peer = this.#peer;
+    const made = peer;
     try {
-      await peer.offer(how === "restart", (sdp) => {
-        if (this.#peer === peer) this.#send({ type: "offer", sdp, id });
+      await made.offer(how === "restart", (sdp) => {
+        if (this.#peers.is(made)) this.#send({ type: "offer", sdp, id });
       });
     } catch {
-      if (this.#peer === peer) this.#legging({ on: "broken" });
+      if (this.#peers.is(made)) this.#legging({ on: "broken" });
     }
   }
 
   async #answered(sdp: string, id: string): Promise<void> {
-    const peer = this.#peer;
+    const peer = this.#peers.current;
     const waiting = this.#leg.try;
     if (peer === null || waiting.is !== "offered" || waiting.id !== id) return;
     try {
@@ -400,13 +431,12 @@ export class Interview {
       this.#legging({ on: "answered", id });
       await peer.answer(sdp);
     } catch {
-      if (this.#peer === peer) this.#legging({ on: "broken" });
+      if (this.#peers.is(peer)) this.#legging({ on: "broken" });
     }
   }
 
   #closePeer(): void {
-    this.#peer?.close();
-    this.#peer = null;
+    this.#peers.close();
     this.#audio = null;
   }
 
@@ -423,11 +453,11 @@ export class Interview {
   }
 
   async #tellStats(): Promise<void> {
-    const peer = this.#peer;
+    const peer = this.#peers.current;
     if (peer === null || this.#leg.leg.is === "ended") return;
     try {
       const after = sampleOf(await peer.stats(), this.#ports.now());
-      if (this.#peer === peer) {
+      if (this.#peers.is(peer)) {
         const stats = digest(this.#sample, after);
         this.#sample = after;
         this.#apply({ on: "stats", stats });
@@ -437,7 +467,40 @@ export class Interview {
     } catch {
       // A peer that has just been closed has no figures.
     }
-    if (this.#peer !== null) this.#watchStats();
+    if (this.#peers.current !== null) this.#watchStats();
+  }
+
+  #watchPulse(): void {
+    this.#cancelPulse ??= this.#ports.timer(PULSE_MS, () => {
+      this.#cancelPulse = null;
+      void this.#feel();
+    });
+  }
+
+  /** Is the relay there? Looked at while a peer is up, or seems lost. */
+  async #feel(): Promise<void> {
+    const peer = this.#peers.current;
+    if (peer === null || this.#leg.leg.is === "ended") return;
+    try {
+      const { signs } = sampleOf(await peer.stats(), this.#ports.now());
+      if (this.#peers.is(peer) && this.#peers.isUp) {
+        this.#pulse = pulseStep(this.#pulse, signs, this.#ports.now());
+        this.#legging(this.#pulse.is === "silent" ? { on: "silent", since: this.#pulse.heardAt } : { on: "heard" });
+      }
+    } catch {
+      // As above.
+    }
+    this.#apply({ on: "keeping", keeping: this.#keeper.keeping });
+    if (this.#peers.current !== null) this.#watchPulse();
+  }
+
+  /** The leg is back: is the socket? Where both were away, it may be open in name only. */
+  #expectSocket(): void {
+    if (!this.#keeper.keeping.on || this.#link.is !== "up") return;
+    this.#cancelSocket ??= this.#ports.timer(SOCKET_MS_MAX, () => {
+      this.#cancelSocket = null;
+      this.#leading({ on: "suspect" });
+    });
   }
 }
 

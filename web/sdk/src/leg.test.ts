@@ -46,6 +46,19 @@ describe("the media leg's machine", () => {
     expect(legDue(state)).toBe(1_000 + ANSWER_MS_MAX);
   });
 
+  it("restarts ICE when nothing is heard, dates the loss back, and is up at the next sign", () => {
+    const silent = play(...JOINED, [3_000, { on: "silent", since: 1_200 }]);
+    expect(silent.actions.at(-1)).toEqual(RESTART("o2"));
+    expect(silent.state.leg).toEqual({ is: "lost", since: 1_200, cause: "silent" });
+    expect(legStep(silent.state, { on: "silent", since: 1_200 }, 3_400, 0)).toEqual({ state: silent.state, actions: [] });
+    expect(legStep(silent.state, { on: "heard" }, 4_000, 0).state.leg).toEqual({ is: "up", since: 4_000 });
+  });
+
+  it("takes a sign of life for no more than that once ICE has given up", () => {
+    const { state } = play(...JOINED, [1_000, on("failed")]);
+    expect(legStep(state, { on: "heard" }, 1_100, 0).state).toBe(state);
+  });
+
   it("is up again after a restart", () => {
     const { state } = play(...JOINED, [1_000, on("disconnected")], [1_010, answered("o2")], [1_100, on("connected")]);
     expect(state).toMatchObject({ leg: { is: "up", since: 1_100 }, try: { is: "none" }, failures: 0 });

@@ -10,7 +10,7 @@
 import { OFFER_BACKOFF, waitMs } from "./backoff.js";
 
 /** The relay answers in milliseconds; longer than this and the socket is to blame, in ms. */
-export const ANSWER_MS_MAX = 5_000;
+export const ANSWER_MS_MAX = 3_000;
 /** An ICE restart that has not connected by then is followed by a new peer, in ms. */
 export const RESTART_MS_MAX = 6_000;
 /** A new peer that has not connected by then is given up for another, in ms. */
@@ -19,6 +19,8 @@ export const FRESH_MS_MAX = 12_000;
 export const LOST_MS_MAX = 15 * 60_000;
 
 export type LossCause =
+  /** Nothing has come from the relay for nearly two seconds, whatever ICE thinks of it. */
+  | "silent"
   /** Nothing came through for a few seconds; often comes back. */
   | "disconnected"
   /** ICE or DTLS gave up: only a new peer helps. */
@@ -72,6 +74,10 @@ export type LegEvent =
   | { readonly on: "disconnected" }
   | { readonly on: "failed" }
   | { readonly on: "renegotiate"; readonly iceRestart: boolean }
+  /** Nothing has come from the relay since then. */
+  | { readonly on: "silent"; readonly since: number }
+  /** Something comes from the relay again. */
+  | { readonly on: "heard" }
   /** The browser says that there is a network again. */
   | { readonly on: "hurry" }
   | { readonly on: "due" }
@@ -140,6 +146,8 @@ function resting(state: Leg, event: LegEvent, now: number): LegStep {
     case "disconnected":
     case "failed":
     case "renegotiate":
+    case "silent":
+    case "heard":
     case "hurry":
     case "due":
       return stay(state);
@@ -150,8 +158,10 @@ function resting(state: Leg, event: LegEvent, now: number): LegStep {
 
 function up(state: Leg, event: LegEvent, now: number, draw: number): LegStep {
   switch (event.on) {
+    case "silent":
     case "disconnected": {
-      const lost: Leg = { ...state, leg: { is: "lost", since: now, cause: "disconnected" } };
+      const since = event.on === "silent" ? event.since : now;
+      const lost: Leg = { ...state, leg: { is: "lost", since, cause: event.on } };
       // An offer in the air (the relay had asked) is the repair already.
       return state.try.is === "offered" ? stay(lost) : offer(lost, "restart", now);
     }
@@ -175,6 +185,7 @@ function up(state: Leg, event: LegEvent, now: number, draw: number): LegStep {
       return stop(state, "stopped");
     case "start":
     case "connected":
+    case "heard":
     case "hurry":
       return stay(state);
     default:
@@ -184,6 +195,10 @@ function up(state: Leg, event: LegEvent, now: number, draw: number): LegStep {
 
 function away(state: Leg, event: LegEvent, now: number, draw: number): LegStep {
   switch (event.on) {
+    case "heard":
+      // Another loss wants more than a sign of life: ICE's own word.
+      if (state.leg.is !== "lost" || state.leg.cause !== "silent") return stay(state);
+      return away(state, { on: "connected" }, now, draw);
     case "connected":
       return stay({
         ...state,
@@ -201,7 +216,8 @@ function away(state: Leg, event: LegEvent, now: number, draw: number): LegStep {
     case "broken":
       return fail(state, now, draw);
     case "renegotiate": {
-      const how: How = event.iceRestart && state.leg.is === "lost" && state.leg.cause === "disconnected" ? "restart" : "fresh";
+      const stands = state.leg.is === "lost" && (state.leg.cause === "disconnected" || state.leg.cause === "silent");
+      const how: How = event.iceRestart && stands ? "restart" : "fresh";
       // What is in the air already is as strong as what is asked for.
       if (state.try.is === "offered" && (state.try.how === "fresh" || how === "restart")) return stay(state);
       return offer(state, how, now);
@@ -230,6 +246,7 @@ function away(state: Leg, event: LegEvent, now: number, draw: number): LegStep {
     case "stop":
       return stop(state, "stopped");
     case "start":
+    case "silent":
     case "disconnected":
       return stay(state);
     default:

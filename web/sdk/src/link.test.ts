@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { GIVE_UP_MS, LINK_START, linkDue, linkStep, OPEN_MS_MAX } from "./link.js";
+import { GIVE_UP_MS, LINK_START, linkDue, linkStep, OPEN_MS_MAX, REOPEN_MS_MAX } from "./link.js";
 import type { LinkAction, LinkEvent, LinkState } from "./link.js";
 
 const opening = (attempt = 1, lostAt: number | null = null): LinkState => ({ is: "opening", attempt, lostAt, deadline: OPEN_MS_MAX });
@@ -28,14 +28,16 @@ describe("the socket's machine", () => {
     ["nor while greeting", greeting(2, 0), lost(4409), 1_000, closed("superseded"), []],
     ["does not come back with a bad token", greeting(), lost(4401), 1_000, closed("unauthorized"), []],
     ["nor to a session that is not ours", greeting(), lost(4404), 1_000, closed("notYours"), []],
-    ["opens anew when suspected", up, on("suspect"), 5, { is: "opening", attempt: 1, lostAt: 5, deadline: 5 + OPEN_MS_MAX }, ["drop", "open"]],
+    ["opens anew when suspected", up, on("suspect"), 5, { is: "opening", attempt: 1, lostAt: 5, deadline: 5 + REOPEN_MS_MAX }, ["drop", "open"]],
     ["leaves when asked", up, on("leave"), 5, closed("left"), ["drop"]],
     ["leaves while greeting", greeting(), on("leave"), 5, closed("left"), ["drop"]],
     ["leaves while waiting", waiting, on("leave"), 5, closed("left"), []],
-    ["tries again when it is time", waiting, on("due"), 500, { is: "opening", attempt: 3, lostAt: 0, deadline: 500 + OPEN_MS_MAX }, ["open"]],
+    ["tries again when it is time", waiting, on("due"), 500, { is: "opening", attempt: 3, lostAt: 0, deadline: 500 + REOPEN_MS_MAX }, ["open"]],
     ["and not before", waiting, on("due"), 499, waiting, []],
-    ["tries at once when the network is back", waiting, on("hurry"), 5, { is: "opening", attempt: 3, lostAt: 0, deadline: 5 + OPEN_MS_MAX }, ["open"]],
-    ["remembers how long it has been away", opening(3, 0), lost(1006), 1_000, { is: "waiting", attempt: 4, lostAt: 0, retryAt: 2_000 }, []],
+    ["tries at once when the network is back", waiting, on("hurry"), 5, { is: "opening", attempt: 3, lostAt: 0, deadline: 5 + REOPEN_MS_MAX }, ["open"]],
+    ["remembers how long it has been away", opening(3, 0), lost(1006), 1_000, { is: "waiting", attempt: 4, lostAt: 0, retryAt: 1_500 }, []],
+    ["gives a slow network all the time it wants, now and then", { is: "waiting", attempt: 4, lostAt: 0, retryAt: 500 }, on("due"), 500, { is: "opening", attempt: 4, lostAt: 0, deadline: 500 + OPEN_MS_MAX }, ["open"]],
+    ["is less eager once nobody can be speaking", opening(6, 0), lost(1006), 140_000, { is: "waiting", attempt: 7, lostAt: 0, retryAt: 144_000 }, []],
     ["gives up in the end", opening(9, 0), lost(1006), GIVE_UP_MS, closed("gaveUp"), []],
     ["is taken back by a person", closed("superseded"), on("connect"), 9, { is: "opening", attempt: 1, lostAt: null, deadline: 9 + OPEN_MS_MAX }, ["open"]],
     ["is not taken back by a network", closed("superseded"), on("hurry"), 9, closed("superseded"), []],

@@ -6,11 +6,18 @@
  * Law: every pair of state and event is decided; a takeover or a refusal never comes back by itself; every wait ends.
  */
 
-import { BUSY_BACKOFF, SOCKET_BACKOFF, waitMs } from "./backoff.js";
+import { BUSY_BACKOFF, EAGER_BACKOFF, SOCKET_BACKOFF, waitMs } from "./backoff.js";
 import { CLOSE } from "./wire.js";
 
 /** A socket that says nothing for this long while opening or greeting is given up, in ms. */
 export const OPEN_MS_MAX = 10_000;
+/**
+ * The same for most tries to come back: what is sent into a dead network is sent again by TCP after growing waits, and a new socket
+ * is sooner there than an old one. Every fourth is given all the time that a slow network may want. In ms.
+ */
+export const REOPEN_MS_MAX = 2_500;
+/** For so long somebody is speaking into a page that keeps it: tries come quickly. In ms. */
+export const EAGER_MS = 130_000;
 /** After this long without a socket the page stops trying by itself, in ms. */
 export const GIVE_UP_MS = 15 * 60_000;
 
@@ -84,7 +91,7 @@ export function linkStep(state: LinkState, event: LinkEvent, now: number, draw: 
       switch (event.on) {
         case "opened":
           return state.is === "opening"
-            ? { state: { ...state, is: "greeting", deadline: now + OPEN_MS_MAX }, actions: [{ do: "hello" }] }
+            ? { state: { ...state, is: "greeting", deadline: now + patience(state.attempt, state.lostAt) }, actions: [{ do: "hello" }] }
             : stay(state);
         case "welcomed":
           return state.is === "greeting" ? { state: { is: "up", since: now }, actions: [] } : stay(state);
@@ -108,7 +115,7 @@ export function linkStep(state: LinkState, event: LinkEvent, now: number, draw: 
           return lost(event.code, 0, now, now, draw, []);
         case "suspect":
           // At once and without a wait: nothing has refused us yet.
-          return { state: { is: "opening", attempt: 1, lostAt: now, deadline: now + OPEN_MS_MAX }, actions: [{ do: "drop" }, { do: "open" }] };
+          return { state: { is: "opening", attempt: 1, lostAt: now, deadline: now + patience(1, now) }, actions: [{ do: "drop" }, { do: "open" }] };
         case "leave":
           return closed("left", [{ do: "drop" }]);
         case "connect":
@@ -159,14 +166,19 @@ function lost(code: number, attempt: number, lostAt: number, now: number, draw: 
     default: {
       if (now - lostAt >= GIVE_UP_MS) return closed("gaveUp", actions);
       const next = attempt + 1;
-      const policy = code === CLOSE.tooMuch ? BUSY_BACKOFF : SOCKET_BACKOFF;
+      const policy = code === CLOSE.tooMuch ? BUSY_BACKOFF : now - lostAt < EAGER_MS ? EAGER_BACKOFF : SOCKET_BACKOFF;
       return { state: { is: "waiting", attempt: next, lostAt, retryAt: now + waitMs(policy, next, draw) }, actions };
     }
   }
 }
 
 function open(attempt: number, lostAt: number | null, now: number): LinkStep {
-  return { state: { is: "opening", attempt, lostAt, deadline: now + OPEN_MS_MAX }, actions: [{ do: "open" }] };
+  return { state: { is: "opening", attempt, lostAt, deadline: now + patience(attempt, lostAt) }, actions: [{ do: "open" }] };
+}
+
+/** How long a step of opening may take. A page that has never had a socket has nothing to hurry for. */
+function patience(attempt: number, lostAt: number | null): number {
+  return lostAt === null || attempt % 4 === 0 ? OPEN_MS_MAX : REOPEN_MS_MAX;
 }
 
 function closed(reason: LinkClosed, actions: readonly LinkAction[]): LinkStep {

@@ -62,6 +62,7 @@ function peer(track: MediaStreamTrack | null = null) {
       candidate: (c) => told.push(`out ${c?.candidate ?? "end"}`),
       connection: (state) => told.push(state),
       audio: () => told.push("audio"),
+      speech: () => told.push("speech"),
     },
   );
   return { port, told, pc: must(FakePc.made.at(-1)), send: (sdp: string) => told.push(`offer ${sdp}`) };

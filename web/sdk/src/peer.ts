@@ -6,11 +6,14 @@
  */
 
 import type { Report } from "./stats.js";
+import type { Tap } from "./tap.js";
 
 export interface PeerHandlers {
   candidate(candidate: RTCIceCandidateInit | null): void;
   connection(state: "connected" | "disconnected" | "failed"): void;
   audio(stream: MediaStream): void;
+  /** One packet of the microphone's, as it was made for the wire: its SSRC, its RTP timestamp. */
+  speech(stream: number, timestamp: number, opus: Uint8Array): void;
 }
 
 export interface PeerOptions {
@@ -33,9 +36,9 @@ export type MakePeer = (options: PeerOptions, handlers: PeerHandlers) => PeerPor
 
 export type PeerConstructor = new (config: RTCConfiguration) => RTCPeerConnection;
 
-export function browserPeer(Peer: PeerConstructor): MakePeer {
+export function browserPeer(Peer: PeerConstructor, tap: Tap | null = null): MakePeer {
   return (options, handlers) => {
-    const pc = new Peer({ iceServers: [...options.iceServers], bundlePolicy: "max-bundle" });
+    const pc = new Peer({ iceServers: [...options.iceServers], bundlePolicy: "max-bundle", ...tap?.config });
     const transceiver = pc.addTransceiver(options.track ?? "audio", { direction: "sendrecv" });
     /** Our candidates that wait for their offer; null: they go out at once. */
     let outgoing: (RTCIceCandidateInit | null)[] | null = [];
@@ -43,6 +46,9 @@ export function browserPeer(Peer: PeerConstructor): MakePeer {
     let incoming: (RTCIceCandidateInit | null)[] | null = [];
     let closed = false;
 
+    tap?.attach(transceiver.sender, transceiver.receiver, (stream, timestamp, opus) => {
+      if (!closed) handlers.speech(stream, timestamp, opus);
+    });
     pc.onicecandidate = ({ candidate }) => {
       if (closed) return;
       const plain = candidate === null || candidate.candidate === "" ? null : candidate.toJSON();

@@ -7,6 +7,9 @@
 import { browserPeer } from "./peer.js";
 import type { MakePeer } from "./peer.js";
 import type { StoragePort } from "./resume.js";
+import { browserShelf } from "./shelf.js";
+import type { ShelfPort } from "./shelf.js";
+import { browserTap } from "./tap.js";
 
 export interface SocketHandlers {
   opened(): void;
@@ -17,26 +20,33 @@ export interface SocketHandlers {
 
 export interface SocketPort {
   /** False: it was not open, nothing was sent. */
-  send(text: string): boolean;
+  send(frame: string | ArrayBuffer): boolean;
   close(): void;
 }
 
 export interface Ports {
   /** Steady, in ms. */
-  now(): number;
+  readonly now: () => number;
   /** [0, 1). */
   random(): number;
   /** Returns what cancels it. */
-  timer(ms: number, then: () => void): () => void;
+  readonly timer: (ms: number, then: () => void) => () => void;
   openSocket(url: string, protocol: string, handlers: SocketHandlers): SocketPort;
   makePeer: MakePeer;
   readonly storage: StoragePort | null;
+  /** The microphone's packets can be seen as they are made: what is said while the network is away can be kept. */
+  readonly keeps: boolean;
+  /** Where kept speech outlives the page; null: nowhere. */
+  shelf(sessionId: string): ShelfPort | null;
+  /** Tells that the page goes. Returns what ends it. */
+  pageGoes(then: () => void): () => void;
   /** Tells when the browser believes that a network is back. Returns what ends it. */
   networkBack(then: () => void): () => void;
 }
 
 /** The browser's own. */
 export function browserPorts(): Ports {
+  const tap = browserTap();
   return {
     now: () => performance.now(),
     random: () => Math.random(),
@@ -46,8 +56,14 @@ export function browserPorts(): Ports {
     },
     openSocket: browserSocket,
     // Looked up when wanted: the module also loads where there is no browser.
-    makePeer: (options, handlers) => browserPeer(RTCPeerConnection)(options, handlers),
+    makePeer: (options, handlers) => browserPeer(RTCPeerConnection, tap)(options, handlers),
     storage: storageOrNull(),
+    keeps: tap !== null,
+    shelf: (sessionId) => browserShelf(sessionId, () => Date.now()),
+    pageGoes: (then) => {
+      addEventListener("pagehide", then);
+      return () => removeEventListener("pagehide", then);
+    },
     networkBack: (then) => {
       addEventListener("online", then);
       return () => removeEventListener("online", then);
@@ -71,9 +87,9 @@ function browserSocket(url: string, protocol: string, handlers: SocketHandlers):
   };
   socket.onclose = (event) => close(event.code);
   return {
-    send: (text) => {
+    send: (frame) => {
       if (over || socket.readyState !== WebSocket.OPEN) return false;
-      socket.send(text);
+      socket.send(frame);
       return true;
     },
     close: () => {

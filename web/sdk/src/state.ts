@@ -35,6 +35,14 @@ export type MicrophoneState =
   /** Its track has ended: it must be asked for again. */
   | { readonly is: "lost"; readonly since: number };
 
+/** Whether what is said while the network is away reaches the interviewer afterwards. */
+export interface Keeping {
+  /** The browser can, and the relay acknowledges. */
+  readonly on: boolean;
+  /** Speech that was kept for longer than there is room for, in ms since the page was loaded. */
+  readonly lostMs: number;
+}
+
 export interface Notice {
   readonly code: string;
   readonly text: string;
@@ -59,6 +67,7 @@ export interface InterviewState {
   /** The latest of each code, in order of arrival. */
   readonly notices: readonly Notice[];
   readonly stats: StatsFrame | null;
+  readonly keeping: Keeping;
 }
 
 export type StateEvent =
@@ -71,6 +80,7 @@ export type StateEvent =
   | { readonly on: "muted"; readonly muted: boolean }
   | { readonly on: "words"; readonly words: PendingWords }
   | { readonly on: "stats"; readonly stats: StatsFrame }
+  | { readonly on: "keeping"; readonly keeping: Keeping }
   /** The interview is over, and the relay has not said why in time. */
   | { readonly on: "overdue" }
   | { readonly on: "left" };
@@ -86,6 +96,7 @@ export const STATE_START: InterviewState = {
   pendingWords: [],
   notices: [],
   stats: null,
+  keeping: { on: false, lostMs: 0 },
 };
 
 export function stateStep(state: InterviewState, event: StateEvent): InterviewState {
@@ -115,6 +126,8 @@ export function stateStep(state: InterviewState, event: StateEvent): InterviewSt
       return { ...state, pendingWords: [...state.pendingWords, event.words] };
     case "stats":
       return { ...state, stats: event.stats };
+    case "keeping":
+      return state.keeping.on === event.keeping.on && state.keeping.lostMs === event.keeping.lostMs ? state : { ...state, keeping: event.keeping };
     case "overdue":
       return isAwaitingReason(state)
         ? { ...state, phase: { is: "ended", reason: state.server?.session === "failed" ? "failed" : "unknown", summaryPending: false } }

@@ -3,8 +3,8 @@ import { digest, qualityOf, sampleOf } from "./stats.js";
 
 const entries = (change: object = {}) => [
   { type: "candidate-pair", id: "old", nominated: true, state: "succeeded", currentRoundTripTime: 9 },
-  { type: "candidate-pair", id: "used", nominated: true, state: "succeeded", currentRoundTripTime: 0.0301 },
-  { type: "transport", id: "t", selectedCandidatePairId: "used" },
+  { type: "candidate-pair", id: "used", nominated: true, state: "succeeded", currentRoundTripTime: 0.0301, bytesReceived: 200, responsesReceived: 20, requestsReceived: 10 },
+  { type: "transport", id: "t", selectedCandidatePairId: "used", bytesReceived: 500 },
   { type: "inbound-rtp", kind: "video", packetsReceived: 9_999 },
   { type: "inbound-rtp", kind: "audio", jitter: 0.0042, packetsReceived: 100, packetsLost: 2, totalSamplesReceived: 96_000, concealedSamples: 1_000, silentConcealedSamples: 40, totalAudioEnergy: 0.5, ...change },
   { type: "outbound-rtp", kind: "audio", packetsSent: 120 },
@@ -14,7 +14,7 @@ const entries = (change: object = {}) => [
 describe("a sample", () => {
   it("is of the audio, on the pair in use, silence not counted as concealed", () => {
     expect(sampleOf(entries(), 7)).toEqual({
-      at: 7, rttMs: 30.1, jitterMs: 4.2, received: 100, lost: 2, samples: 96_000, concealed: 960, sent: 120, sentLost: 0.02, energy: 0.5,
+      at: 7, rttMs: 30.1, jitterMs: 4.2, received: 100, lost: 2, samples: 96_000, concealed: 960, sent: 120, sentLost: 0.02, energy: 0.5, signs: 730,
     }); // prettier-ignore
   });
 

@@ -20,6 +20,8 @@ export interface Sample {
   readonly sentLost: number | null;
   /** Integral of the square of the level that was played, so that sound can be told from silence. */
   readonly energy: number;
+  /** Rises with all that comes from the relay, sound, reports and checks alike: when it stands still, the network is away. */
+  readonly signs: number;
 }
 
 /** Anything that lists stats objects: an `RTCStatsReport`, or an array in a test. */
@@ -54,6 +56,7 @@ export function sampleOf(report: Report, now: number): Sample {
     sent: number(outbound?.["packetsSent"]) ?? 0,
     sentLost: number(remote?.["fractionLost"]),
     energy: number(inbound?.["totalAudioEnergy"]) ?? 0,
+    signs: ["bytesReceived", "responsesReceived", "requestsReceived"].reduce((sum, key) => sum + total(pairs, key), number(transport?.["bytesReceived"]) ?? 0),
   };
 }
 
@@ -84,6 +87,10 @@ export function qualityOf(stats: StatsFrame | null): Quality {
   if (loss >= 0.1 || (stats.rttMs ?? 0) >= 800) return "poor";
   if (loss >= 0.03 || (stats.rttMs ?? 0) >= 350) return "fair";
   return "good";
+}
+
+function total(entries: readonly Readonly<Record<string, unknown>>[], key: string): number {
+  return entries.reduce((sum, entry) => sum + (number(entry[key]) ?? 0), 0);
 }
 
 function ms(seconds: number | null): number | null {

@@ -19,7 +19,7 @@ describe("frames from the relay", () => {
     ["state", { type: "state", ...STATE, speaking: "ai", endsAt: "2026-01-01T00:00:00.000Z" }],
     ["state, nobody speaking", { type: "state", ...STATE, speaking: null }],
     ["caption", { type: "caption", itemId: "i", speaker: "ai", text: "x", final: true, at: "t", previousItemId: null }],
-    ["ack", { type: "ack", stream: 1, upTo: 9 }],
+    ["ack", { type: "ack", stream: 1, upTo: 9, lacks: [[9, 12], [20, null]] }],
     ["notice", { type: "notice", code: "simulated", text: "x" }],
     ["ended", { type: "ended", reason: "time", summaryPending: true }],
     ["error", { type: "error", code: "c", detail: "d", fatal: true }],
@@ -32,7 +32,7 @@ describe("frames from the relay", () => {
 
   it("welcome with what is there", () => {
     expect(parse({ type: "welcome", sessionId: "s", resume: null, resumed: false, state: STATE })).toEqual({
-      type: "welcome", sessionId: "s", resume: null, iceServers: [], resumed: false, state: STATE, heardUpTo: null,
+      type: "welcome", sessionId: "s", resume: null, iceServers: [], resumed: false, state: STATE, heardUpTo: [],
     }); // prettier-ignore
     const servers = [{ urls: "stun:a" }, { urls: ["turn:b", 7], username: "u", credential: "c" }, { urls: 3 }, null, { urls: [] }];
     expect(parse({ type: "welcome", sessionId: "s", iceServers: servers, state: STATE })).toMatchObject({

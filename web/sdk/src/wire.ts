@@ -42,7 +42,7 @@ export interface ServerState {
 
 /** What the page sends. */
 export type ClientFrame =
-  | { readonly type: "hello"; readonly token: string; readonly sessionId: string; readonly resume?: string; readonly lastSeq?: number }
+  | { readonly type: "hello"; readonly token: string; readonly sessionId: string; readonly resume?: string; readonly lastSeq?: number; readonly keeps?: boolean }
   | { readonly type: "offer"; readonly sdp: string; readonly id: string }
   | { readonly type: "candidate"; readonly candidate: RTCIceCandidateInit | null }
   | { readonly type: "mute"; readonly on: boolean }
@@ -79,6 +79,18 @@ export interface CaptionFrame {
   readonly previousItemId?: string | null;
 }
 
+/** How far a stream of ours (by SSRC) has arrived at the relay: an RTP timestamp. */
+export interface HeardUpTo {
+  readonly stream: number;
+  readonly upTo: number;
+}
+
+/** The same, told as it grows, with what is wanted now: RTP timestamps from and to; null: to the stream's end. */
+export interface AckFrame extends HeardUpTo {
+  readonly type: "ack";
+  readonly lacks: readonly (readonly [from: number, to: number | null])[];
+}
+
 /** What the relay sends, without its sequence number. */
 export type ServerFrame =
   | {
@@ -88,14 +100,14 @@ export type ServerFrame =
       readonly iceServers: readonly RTCIceServer[];
       readonly resumed: boolean;
       readonly state: ServerState;
-      readonly heardUpTo: number | null;
+      readonly heardUpTo: readonly HeardUpTo[];
     }
   | { readonly type: "answer"; readonly sdp: string; readonly id: string }
   | { readonly type: "candidate"; readonly candidate: RTCIceCandidateInit | null }
   | { readonly type: "renegotiate"; readonly iceRestart: boolean; readonly reason: string }
   | ({ readonly type: "state" } & ServerState)
   | CaptionFrame
-  | { readonly type: "ack"; readonly stream: number; readonly upTo: number }
+  | AckFrame
   | { readonly type: "notice"; readonly code: string; readonly text: string }
   | { readonly type: "ended"; readonly reason: EndReason; readonly summaryPending: boolean }
   | { readonly type: "error"; readonly code: string; readonly detail: string; readonly fatal: boolean };
@@ -132,7 +144,7 @@ function frameOf(o: Fields): ServerFrame | null {
         iceServers: iceServers(o["iceServers"]),
         resumed: o["resumed"] === true,
         state,
-        heardUpTo: number(o["heardUpTo"]),
+        heardUpTo: list(o["heardUpTo"], heardOf),
       };
     }
     case "answer": {
@@ -151,9 +163,8 @@ function frameOf(o: Fields): ServerFrame | null {
     case "caption":
       return captionOf(o);
     case "ack": {
-      const stream = number(o["stream"]);
-      const upTo = number(o["upTo"]);
-      return stream === null || upTo === null ? null : { type: "ack", stream, upTo };
+      const heard = heardOf(o);
+      return heard === null ? null : { type: "ack", ...heard, lacks: list(o["lacks"], lackOf) };
     }
     case "notice": {
       const code = string(o["code"]);
@@ -232,6 +243,24 @@ function candidateOf(value: unknown): ServerFrame | null {
       ...(usernameFragment !== null ? { usernameFragment } : {}),
     },
   };
+}
+
+function heardOf(value: unknown): HeardUpTo | null {
+  if (!isRecord(value)) return null;
+  const stream = number(value["stream"]);
+  const upTo = number(value["upTo"]);
+  return stream === null || upTo === null ? null : { stream, upTo };
+}
+
+function lackOf(value: unknown): [number, number | null] | null {
+  if (!Array.isArray(value)) return null;
+  const from = number(value[0]);
+  return from === null ? null : [from, number(value[1])];
+}
+
+/** Those that can be read; none where it is no list. */
+function list<T>(value: unknown, read: (value: unknown) => T | null): T[] {
+  return Array.isArray(value) ? (value as readonly unknown[]).map(read).filter((each) => each !== null) : [];
 }
 
 function iceServers(value: unknown): RTCIceServer[] {

@@ -37,7 +37,7 @@ export function Talk({ visit, interview }: { visit: Visit; interview: Interview 
 
 function Table({ visit, interview, state }: { visit: Visit; interview: Interview; state: InterviewState }) {
   const { position, company, sessionId } = visit.session;
-  const now = useNow(500);
+  const now = useNow(250);
   const memory = useMemory(state, now.steady);
   const heading = useHeadingFocus<HTMLHeadingElement>();
   const [typing, setTyping] = useState(state.microphone.is === "none");

@@ -9,6 +9,8 @@ import type { InterviewOptions } from "../interview.js";
 import type { PeerHandlers, PeerOptions, PeerPort } from "../peer.js";
 import type { Ports, SocketHandlers } from "../ports.js";
 import type { StoragePort } from "../resume.js";
+import type { ShelfPort } from "../shelf.js";
+import type { StoredStream } from "../speech-ring.js";
 import { isRecord } from "../wire.js";
 import type { Fields } from "../wire.js";
 
@@ -17,6 +19,7 @@ export class FakeSocket {
   readonly protocol: string;
   readonly handlers: SocketHandlers;
   readonly sent: Fields[] = [];
+  readonly binary: ArrayBuffer[] = [];
   isOpen = false;
   isClosed = false;
 
@@ -109,6 +112,22 @@ export class World {
     removeItem: (key) => void this.kept.delete(key),
   };
 
+  /** What stands in the browser's store. */
+  shelved: readonly StoredStream[] | null = null;
+  pageGoes: () => void = () => undefined;
+
+  readonly shelf: ShelfPort = {
+    put: (streams) => {
+      this.shelved = streams;
+      return Promise.resolve();
+    },
+    take: () => Promise.resolve(this.shelved),
+    clear: () => {
+      this.shelved = null;
+      return Promise.resolve();
+    },
+  };
+
   readonly ports: Ports = {
     now: () => this.now,
     random: () => 0,
@@ -123,9 +142,13 @@ export class World {
       const socket = new FakeSocket(url, protocol, handlers);
       this.sockets.push(socket);
       return {
-        send: (text) => {
+        send: (sent) => {
           if (!socket.isOpen) return false;
-          const frame: unknown = JSON.parse(text);
+          if (typeof sent !== "string") {
+            socket.binary.push(sent);
+            return true;
+          }
+          const frame: unknown = JSON.parse(sent);
           if (isRecord(frame)) socket.sent.push(frame);
           return true;
         },
@@ -141,6 +164,14 @@ export class World {
       return peer;
     },
     storage: this.storage,
+    keeps: true,
+    shelf: () => this.shelf,
+    pageGoes: (then) => {
+      this.pageGoes = then;
+      return () => {
+        this.pageGoes = () => undefined;
+      };
+    },
     networkBack: (then) => {
       this.#network.push(then);
       return () => {

@@ -1,0 +1,155 @@
+/**
+ * The candidate's own outage in Chromium, on the real page: a NAT between them and the relay is cut for seconds while they say digits,
+ * and each is heard once, in its place. The page says so, in words, before anybody tells it; a reload in the middle loses nothing.
+ */
+
+import assert from "node:assert/strict";
+import { mkdirSync, mkdtempSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { test } from "node:test";
+import { mustBeAccessible } from "./accessibility.mjs";
+import { close, launch, newCandidate, toCheck } from "./candidate.mjs";
+import { until } from "./child.mjs";
+import { withDemo } from "./demo.mjs";
+import { digitsOf, mouth } from "./mouth.mjs";
+import { nat, relayOf, withoutCandidates } from "./nat.mjs";
+
+const OUT = process.env.SCREENSHOTS ?? mkdtempSync(join(tmpdir(), "vivavoce-pictures-"));
+mkdirSync(OUT, { recursive: true });
+const CUT_MS = Number(process.env.CUT_MS ?? 5_000);
+const ROUNDS = Number(process.env.ROUNDS ?? 2);
+
+const pause = (ms) => new Promise((resolve) => setTimeout(resolve, ms)); // the length of a fault, never a wait for something
+const AWAY = "Your connection is away. Go on if you like: what you say is kept.";
+
+/** Stands in the page's socket: the relay and the browser know each other by the NAT alone. Binary frames are counted. */
+async function behindNat(page, seen) {
+  await page.routeWebSocket(/\/ws\?/, (browser) => {
+    const relay = browser.connectToServer();
+    seen.sockets += 1;
+    browser.onMessage((message) => {
+      if (typeof message !== "string") {
+        if (!seen.isCut) relay.send(message);
+        seen.frames += 1;
+        return;
+      }
+      const frame = JSON.parse(message);
+      if (frame.type === "candidate" || seen.isCut) return;
+      relay.send(frame.type === "offer" ? JSON.stringify({ ...frame, sdp: withoutCandidates(frame.sdp) }) : message);
+    });
+    relay.onMessage((text) => {
+      const frame = JSON.parse(text);
+      if (seen.isCut) return;
+      if (frame.type !== "answer") return browser.send(text);
+      void (async () => {
+        seen.net ??= await nat(relayOf(frame.sdp));
+        browser.send(JSON.stringify({ ...frame, sdp: seen.net.answer(frame.sdp) }));
+      })();
+    });
+  });
+}
+
+async function join_(page, demo) {
+  await toCheck(page, demo.invitation_url);
+  await page.getByRole("button", { name: "Play the notes" }).click();
+  await page.getByRole("button", { name: "Yes, I heard them" }).click();
+  await page.getByRole("button", { name: "Use my microphone" }).click();
+  await page.evaluate(() => window.vivavoceMouth.say("1234567890"));
+  const begin = page.getByRole("button", { name: "Start the interview" });
+  await begin.waitFor({ timeout: 30_000 });
+  await page.waitForFunction(() => window.vivavoceMouth.isSilent());
+  await begin.click();
+}
+
+const heardText = async (demo) => {
+  const { calls } = await demo.calls();
+  return (await demo.call(calls.at(-1).id)).digits_text ?? "";
+};
+
+/** Waits until so many digits have been heard, and then that no more come. */
+async function allHeard(demo, count) {
+  let last = { text: "", at: Date.now() };
+  return until(
+    async () => {
+      const text = await heardText(demo);
+      if (text !== last.text) last = { text, at: Date.now() };
+      const settled = Date.now() - last.at > (text.length >= count ? 1_500 : 15_000);
+      return { met: settled, seen: text };
+    },
+    120_000,
+    "all digits are heard",
+  );
+}
+
+async function interview(options, body) {
+  await withDemo({}, async (demo) => {
+    await demo.control("defaults", { mode: "judge", judge: { count: 1 } });
+    const browser = await launch();
+    const seen = { net: undefined, isCut: false, frames: 0, sockets: 0 };
+    try {
+      const { page, faults } = await newCandidate(browser, { viewport: { width: 360, height: 740 }, ears: false, ...options });
+      await page.addInitScript(mouth);
+      if (options.before !== undefined) await page.addInitScript(options.before);
+      await behindNat(page, seen);
+      await join_(page, demo);
+      await page.getByText("Connected", { exact: true }).waitFor();
+      await until(async () => ({ met: (await demo.calls()).calls.length === 1, seen: "" }), 20_000, "a call");
+      // the relay acknowledges once a second: from then on the page may promise
+      await pause(1_500);
+      await body({ demo, page, seen, faults });
+      assert.deepEqual(faults, []);
+    } finally {
+      await close(browser);
+      seen.net?.stop();
+    }
+  });
+}
+
+async function outage({ demo, page, seen }, digits, { cutsSocket }) {
+  const before = (await heardText(demo)).length;
+  await page.evaluate((all) => window.vivavoceMouth.say(all), digits);
+  await pause(800 + Math.random() * 800);
+  seen.net.cut();
+  seen.isCut = cutsSocket;
+  const cutAt = Date.now();
+  await page.getByText(AWAY).waitFor({ timeout: 4_000 });
+  const noticed = Date.now() - cutAt;
+  await pause(Math.max(0, CUT_MS - (Date.now() - cutAt)));
+  seen.net.mend();
+  seen.isCut = false;
+  const backAt = Date.now();
+  await page.getByText("You are back. Nothing was lost.").waitFor({ timeout: 20_000 });
+  const back = Date.now() - backAt;
+  const heard = (await allHeard(demo, before + digits.length)).slice(before);
+  if (process.env.SHOW) console.error({ noticed, back, frames: seen.frames, sockets: seen.sockets });
+  assert.equal(heard, digits);
+  assert.ok(noticed <= 2_900, `noticed after ${noticed} ms`); // 2 s, and the page's own clock ticks twice a second
+}
+
+test("digits said while the network is away are heard once, in their place, and the page says what is so", { timeout: 240_000 }, () =>
+  interview({}, async (at) => {
+    for (let round = 0; round < ROUNDS; round += 1) {
+      await outage(at, digitsOf(Math.round(CUT_MS / 160) + 25, round + 1), { cutsSocket: round % 2 === 1 });
+      await at.page.getByText("Connected", { exact: true }).waitFor({ timeout: 20_000 });
+    }
+    assert.ok(at.seen.frames > 0);
+  }));
+
+test("a reload in the middle of an outage loses nothing of it", { timeout: 240_000 }, () =>
+  interview({}, async ({ demo, page, seen }) => {
+    const digits = digitsOf(40, 3);
+    await page.evaluate((all) => window.vivavoceMouth.say(all), digits.slice(0, 20));
+    await pause(1_000);
+    seen.net.cut();
+    seen.isCut = true;
+    await page.waitForFunction(() => window.vivavoceMouth.isSilent());
+    await page.getByText(AWAY).waitFor({ timeout: 5_000 });
+    await page.reload();
+    await page.getByRole("button", { name: /Type instead|Join/ }).first().waitFor();
+    seen.net.mend();
+    seen.isCut = false;
+    await page.getByText("Connected", { exact: true }).waitFor({ timeout: 30_000 });
+    await page.evaluate((all) => window.vivavoceMouth.say(all), digits.slice(20));
+    assert.equal(await allHeard(demo, digits.length), digits);
+  }));
