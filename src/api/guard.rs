@@ -3,6 +3,7 @@
 use super::problem::{Kind, Problem};
 use crate::app::{App, Phase};
 use crate::clock;
+use crate::config::Origin;
 use axum::extract::{MatchedPath, Request, State};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, header};
 use axum::middleware::Next;
@@ -104,12 +105,24 @@ pub async fn harden(State(app): State<App>, request: Request, next: Next) -> Res
 }
 
 /// The headers that [`harden`] sets. The policy allows our own files and nothing inline; `connect-src` names the
-/// WebSocket's origin too, since older Safari does not take `'self'` for it.
+/// WebSockets' origins too (older Safari does not take `'self'` for them): ours, and those of the processes that an
+/// interview may go on in.
 pub fn security_headers(http: &crate::config::Http) -> HeaderMap {
     let origin = http.own_origin();
-    let socket = origin.as_str().replacen("http", "ws", 1);
+    let mut relays = vec![origin.as_str()];
+    relays.extend(
+        std::iter::once(&http.relay_url)
+            .chain(&http.relay_origins)
+            .map(Origin::as_str),
+    );
+    relays.sort_unstable();
+    relays.dedup();
+    let connect: String = relays
+        .iter()
+        .map(|relay| format!(" {relay} {}", relay.replacen("http", "ws", 1)))
+        .collect();
     let policy = format!(
-        "default-src 'self'; connect-src 'self' {origin} {socket}; media-src 'self' blob:; \
+        "default-src 'self'; connect-src 'self'{connect}; media-src 'self' blob:; \
          img-src 'self' data:; worker-src 'self'; script-src 'self'; style-src 'self'; object-src 'none'; \
          base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
     );

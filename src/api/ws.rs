@@ -11,7 +11,7 @@ use super::{Kind, Params, Problem, limit};
 use crate::{
     app::App,
     clock,
-    ids::SessionId,
+    ids::{SessionId, TenantId},
     session::{self, Attach},
     store,
 };
@@ -149,18 +149,26 @@ impl Room for Interviews {
                 return Entry::Refused(Verdict::BadToken);
             }
         };
-        let session = match self.app.store.session(caller.tenant, self.session).await {
-            Ok(Some(session)) if caller.is_invited_by(session.invitation) => session,
-            Ok(_) => return Entry::Refused(Verdict::NotYours),
-            Err(error) => {
-                tracing::warn!(%error, "a hello met a database that is away");
-                return Entry::Refused(Verdict::Unavailable);
+        // One that lives here is open to its candidate while the database is away, too.
+        let live = match self.app.sessions.live(caller.tenant, self.session) {
+            Some(live) if caller.is_invited_by(live.invitation()) => live,
+            Some(_) => return Entry::Refused(Verdict::NotYours),
+            None => {
+                let session = match self.app.store.session(caller.tenant, self.session).await {
+                    Ok(Some(session)) if caller.is_invited_by(session.invitation) => session,
+                    Ok(_) => return Entry::Refused(Verdict::NotYours),
+                    Err(error) => {
+                        tracing::warn!(%error, "a hello met a database that is away");
+                        return Entry::Refused(Verdict::Unavailable);
+                    }
+                };
+                match self.app.sessions.open(&session).await {
+                    Ok(live) => live,
+                    Err(error) => return self.refuse(&error, caller.tenant, hello.last_seq).await,
+                }
             }
         };
-        let live = match self.app.sessions.open(&session).await {
-            Ok(live) => live,
-            Err(error) => return self.refuse(&error, &session, hello.last_seq).await,
-        };
+        let tenant = caller.tenant;
         let request = Attach {
             sub: caller.sub,
             resume: hello.resume,
@@ -176,17 +184,16 @@ impl Room for Interviews {
                     move || leaving.detach(socket),
                 ))
             }
-            Err(error) => self.refuse(&error, &session, hello.last_seq).await,
+            Err(error) => self.refuse(&error, tenant, hello.last_seq).await,
         }
     }
 }
 
 impl Interviews {
-    /// `session` as it was when the hello came: it may have ended since.
-    async fn refuse(&self, error: &session::Error, session: &store::Session, last_seq: Option<u64>) -> Entry {
+    async fn refuse(&self, error: &session::Error, tenant: TenantId, last_seq: Option<u64>) -> Entry {
         Entry::Refused(match error {
-            session::Error::Ended => match self.app.store.session(session.tenant, session.id).await {
-                Ok(Some(now)) if now.ended_at.is_some() => Verdict::Over(ended(&now, last_seq)),
+            session::Error::Ended => match self.app.store.session(tenant, self.session).await {
+                Ok(Some(session)) if session.ended_at.is_some() => Verdict::Over(ended(&session, last_seq)),
                 // Its last words are still on their way to the store, or it has just left this process.
                 Ok(_) | Err(_) => Verdict::Unavailable,
             },

@@ -98,7 +98,7 @@ async fn beat(app: &App, holder: &Holder, poked: &Notify) {
                 poked.notify_one();
             }
             Err(error) if changed => {
-                tracing::warn!(%error, "the database takes no heartbeat: no other process can be told dead from here");
+                tracing::info!(%error, "the database takes no heartbeat: no other process can be told dead from here");
             }
             Err(_) => continue,
         }

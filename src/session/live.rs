@@ -4,7 +4,7 @@
 
 use super::Error;
 use crate::{
-    ids::{EntryId, SessionId, TenantId},
+    ids::{EntryId, InvitationId, SessionId, TenantId},
     store::{EndReason, Fence, Speaker},
 };
 use std::time::Duration;
@@ -143,6 +143,7 @@ pub(super) enum LetGo {
 pub struct Live {
     pub(super) tenant: TenantId,
     pub(super) id: SessionId,
+    pub(super) invitation: InvitationId,
     /// Under which it is held here.
     pub(super) fence: Fence,
     pub(super) commands: mpsc::Sender<Command>,
@@ -158,6 +159,11 @@ impl Live {
     /// Whose.
     pub fn tenant(&self) -> TenantId {
         self.tenant
+    }
+
+    /// By which invitation.
+    pub fn invitation(&self) -> InvitationId {
+        self.invitation
     }
 
     /// Answers the candidate's offer; the same offer again gives the same answer.

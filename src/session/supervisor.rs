@@ -1,7 +1,7 @@
 //! Drives one interview: carries what happens into the pure machines, and what they ask for out.
 //!
-//! Is: one task a session, one loop: command, media, AI link, dial, deadline. Isn't: a decision; those are `machine`'s,
-//! `realtime::transcript`'s and `vivavoce_signaling`'s. Every wait of the loop is one of its five sources; nothing is
+//! Is: one task a session, one loop: command, media, AI link, dial, disk, deadline. Isn't: a decision; those are `machine`'s,
+//! `realtime::transcript`'s and `vivavoce_signaling`'s. Every wait of the loop is one of its six sources; nothing is
 //! awaited inside a turn but the media shard's answer to an offer (bounded).
 
 mod ai;
@@ -81,6 +81,8 @@ struct Supervisor {
     typed: BTreeSet<String>,
     /// The browser is to go to another process.
     moving: Option<leave::Moving>,
+    /// Whether what is said reaches the disk.
+    disk: watch::Receiver<bool>,
     /// The session leaves this process, unfinished.
     left: Option<LetGo>,
     /// When it ended.
@@ -119,7 +121,7 @@ pub(super) async fn new(
     });
     let (commands_in, commands) = mpsc::channel(QUEUE);
     let (snapshot_in, snapshot) = watch::channel(Snapshot::default());
-    let fence = begin.fence;
+    let (fence, invitation) = (begin.fence, begin.session.invitation);
     let last = begin.history.iter().map(|entry| entry.sequence).max().unwrap_or(0);
     let supervisor = Supervisor {
         machine: Machine::new(limits, rand::random(), begin.greeted, started),
@@ -152,6 +154,7 @@ pub(super) async fn new(
             .map(|entry| entry.item_id.clone())
             .collect(),
         moving: None,
+        disk: deps.journal.disk(),
         left: None,
         ended: None,
         committing: false,
@@ -161,6 +164,7 @@ pub(super) async fn new(
     let live = Live {
         tenant,
         id,
+        invitation,
         fence,
         commands: commands_in,
         snapshot,
@@ -179,12 +183,16 @@ enum Turn {
     Link(crate::realtime::link::LinkEvent),
     Dialled(Result<Result<Link, crate::realtime::dial::Error>, tokio::task::JoinError>),
     Due,
+    Disk(bool),
     Stop,
 }
 
 impl Supervisor {
     async fn run(mut self, stop: CancellationToken) {
         tracing::info!("a session lives here");
+        if !*self.disk.borrow() {
+            self.notice("store_away");
+        }
         loop {
             self.carry_out();
             self.move_on();
@@ -199,6 +207,7 @@ impl Supervisor {
                 event = next(&mut self.link) => Turn::Link(event),
                 Some(dialled) = self.dialling.join_next() => Turn::Dialled(dialled),
                 command = self.commands.recv() => Turn::Command(command),
+                is_ok = changed(&mut self.disk) => Turn::Disk(is_ok),
                 () = sleep_until(due) => Turn::Due,
             };
             match turn {
@@ -207,6 +216,7 @@ impl Supervisor {
                 Turn::Media(event) => self.media_event(event),
                 Turn::Link(event) => self.link_event(event),
                 Turn::Dialled(result) => self.dialled(result),
+                Turn::Disk(is_ok) => self.notice(if is_ok { "store_back" } else { "store_away" }),
                 Turn::Due => {
                     let (now, wall) = (clock::monotonic(), clock::wall());
                     self.transcript.handle_timeout(now, wall);
@@ -415,6 +425,14 @@ async fn next(link: &mut Option<Link>) -> crate::realtime::link::LinkEvent {
     match link {
         Some(link) => link.recv().await,
         None => std::future::pending().await,
+    }
+}
+
+async fn changed(disk: &mut watch::Receiver<bool>) -> bool {
+    // The journal outlives its sessions; if it did not, there is nothing more to tell.
+    match disk.changed().await {
+        Ok(()) => *disk.borrow_and_update(),
+        Err(_) => std::future::pending().await,
     }
 }
 

@@ -61,6 +61,11 @@ impl Plan {
         }
     }
 
+    /// Its `DATA_DIR`.
+    pub fn data(&self) -> String {
+        self.vars["DATA_DIR"].clone()
+    }
+
     /// Starts it. Ready once [`Relay::ready`] says so.
     pub fn start(&self) -> Relay {
         let log = OpenOptions::new().create(true).append(true).open(&self.log).unwrap();

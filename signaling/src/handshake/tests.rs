@@ -111,6 +111,13 @@ fn a_verdict_opens_or_closes() {
         let did = World::checking().on(Input::Verdict(verdict.clone()));
         assert!(closed(code, &did), "{verdict:?}: {did:?}");
     }
+    let did = World::checking().on(Input::Verdict(Verdict::Elsewhere("moved".into())));
+    assert_eq!(
+        did.first(),
+        Some(&Action::Send("moved".into())),
+        "where, before the close"
+    );
+    assert!(closed(1012, &did), "{did:?}");
 
     let did = World::checking().on(Input::Verdict(Verdict::Over("ended".into())));
     assert!(matches!(&did[..], [Action::Send(frame), Action::Close { code: 1000, .. }] if frame == "ended"));
@@ -365,7 +372,7 @@ fn any_step() -> impl Strategy<Value = Step> {
         1 => Just(Step::TooLarge),
         4 => prop::sample::select(vec![
             Verdict::Admitted, Verdict::Admitted, Verdict::Admitted, Verdict::BadToken, Verdict::NotYours,
-            Verdict::Over("o".into()), Verdict::Unavailable,
+            Verdict::Over("o".into()), Verdict::Elsewhere("m".into()), Verdict::Unavailable,
         ]).prop_map(Step::Verdict),
         2 => Just(Step::Frame),
         1 => Just(Step::Superseded),

@@ -180,6 +180,12 @@ fn the_relays_messages_look_as_the_contract_says() {
             json!({"seq": 9, "type": "renegotiate", "iceRestart": true, "reason": "lost"}),
         ),
         (
+            ServerMessage::Moved {
+                url: "https://relay-2.example.com".into(),
+            },
+            json!({"seq": 9, "type": "moved", "url": "https://relay-2.example.com"}),
+        ),
+        (
             ServerMessage::State(State {
                 speaking: Some(Speaker::Ai),
                 ends_at: Some("2026-01-01T00:00:00.000Z".into()),

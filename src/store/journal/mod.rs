@@ -153,6 +153,8 @@ struct Shared {
     ready: Notify,
     /// Number of the queue's front: tells how far the database is.
     front: watch::Sender<u64>,
+    /// Records reach the disk.
+    disk: watch::Sender<bool>,
     /// The driver's end.
     stop: CancellationToken,
     /// The writer's end: the folder is free.
@@ -212,6 +214,7 @@ impl Journal {
             work: Condvar::new(),
             ready: Notify::new(),
             front: watch::Sender::new(0),
+            disk: watch::Sender::new(true),
             stop: CancellationToken::new(),
             ended: watch::Sender::new(false),
             watch: settings.watch,
@@ -274,6 +277,11 @@ impl Journal {
             full_total: state.full_total,
             torn_bytes: state.torn_bytes,
         }
+    }
+
+    /// Whether records reach the disk ([`Status::disk_ok`]), as it changes.
+    pub fn disk(&self) -> watch::Receiver<bool> {
+        self.shared().disk.subscribe()
     }
 
     /// Waits until the database has everything that was put before this call.

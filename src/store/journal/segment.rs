@@ -156,7 +156,8 @@ impl Folder {
             File::open(&self.path)?.sync_all()
         })();
         if let Err(error) = begun {
-            self.closed.push_back(Closed { path, until });
+            // It holds nothing, and on a full disk it would be in the way of what is tried next.
+            let _ = remove(&path);
             return Err(error);
         }
         Ok(Active {

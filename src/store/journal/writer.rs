@@ -85,7 +85,8 @@ fn wait(shared: &Shared, retry_at: Option<Instant>, cleaned: u64) -> Work {
 
 fn heard(shared: &Shared, until: u64, written: io::Result<()>) {
     let mut state = shared.lock();
-    let was_ok = std::mem::replace(&mut state.disk_ok, written.is_ok());
+    let is_ok = written.is_ok();
+    let was_ok = std::mem::replace(&mut state.disk_ok, is_ok);
     let durable = match written {
         Ok(()) => {
             if !was_ok {
@@ -102,6 +103,9 @@ fn heard(shared: &Shared, until: u64, written: io::Result<()>) {
         }
     };
     drop(state);
+    if was_ok != is_ok {
+        shared.disk.send_replace(is_ok);
+    }
     shared.ready.notify_one();
     shared.tell(durable);
 }

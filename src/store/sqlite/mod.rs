@@ -58,8 +58,12 @@ impl SqliteStore {
                 .idle_timeout(None)
                 .max_lifetime(None)
         };
-        let writer = pool(1).connect_lazy_with(options.clone());
         let in_memory = url.contains(":memory:") || url.contains("mode=memory");
+        let mut writing = pool(1);
+        if !in_memory {
+            writing = writing.before_acquire(|connection, _| Box::pin(async { Ok(!is_stuck(connection)) }));
+        }
+        let writer = writing.connect_lazy_with(options.clone());
         let readers = if in_memory {
             writer.clone()
         } else {
@@ -104,6 +108,13 @@ impl SqliteStore {
         tx.commit().await?;
         Ok(())
     }
+}
+
+/// On a full disk SQLite ends a transaction by itself; the driver's rollback of it then fails, and it would take the connection
+/// for one in a transaction for ever, and begin no other. Such a one is closed, and the next is opened. (A rollback that is
+/// merely on its way is done by then: the pool pings before it asks, and a connection does one thing after the other.)
+fn is_stuck(connection: &SqliteConnection) -> bool {
+    sqlx::Connection::is_in_transaction(connection)
 }
 
 // What `shared/` is compiled against.

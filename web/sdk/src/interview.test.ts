@@ -419,3 +419,43 @@ describe("addresses", () => {
     ["http://127.0.0.1:8080/", "ws://127.0.0.1:8080/ws?session=a%2Fb"],
   ])("%s", (from, to) => expect(socketUrl(from, "a/b")).toBe(to));
 });
+
+describe("an interview that goes on elsewhere", () => {
+  it("is followed with its resume token and, as its leg is of the past, given a new one", async () => {
+    const world = new World();
+    await joined(world);
+    const before = world.socket;
+    before.says({ type: "moved", seq: 4, url: "https://relay-2.example" });
+    expect(before.isClosed).toBe(true);
+    expect(world.socket.url).toBe("wss://relay-2.example/ws?session=s1");
+    expect(world.peer.isClosed).toBe(false);
+    world.socket.open();
+    expect(world.socket.frames("hello")).toMatchObject([{ token: "secret", resume: "r1", lastSeq: 4 }]);
+    world.socket.says({ ...WELCOME, seq: 5, resume: "r2", resumed: true });
+    world.socket.says({ type: "renegotiate", seq: 6, iceRestart: false, reason: "restored" });
+    await settled();
+    expect(world.socket.frames("offer")).toHaveLength(1);
+  });
+
+  it("is looked for where it was begun, where it is not to be found any more", async () => {
+    const world = new World();
+    await joined(world);
+    world.socket.says({ type: "moved", url: "https://relay-2.example" });
+    for (let tries = 0; tries < 8; tries += 1) {
+      world.socket.drop();
+      await world.pass(10_000);
+    }
+    const asked = world.sockets.map((socket) => new URL(socket.url).host);
+    expect(asked.slice(0, 3)).toEqual(["relay.example", "relay-2.example", "relay-2.example"]);
+    expect(asked).toContain("relay.example");
+    expect(asked.at(-1)).toBe("relay.example");
+  });
+
+  it("is not followed where the token would be readable on its way, nor to what is no address", async () => {
+    const world = new World();
+    await joined(world);
+    for (const url of ["http://relay-2.example", "javascript:alert(1)", "relay-2", 7]) world.socket.says({ type: "moved", url });
+    expect(world.sockets).toHaveLength(1);
+    expect(world.socket.isClosed).toBe(false);
+  });
+});

@@ -13,7 +13,7 @@ import { Emitter } from "./emitter.js";
 import { Keeper } from "./keeper.js";
 import { legDue, legStart, legStep } from "./leg.js";
 import type { How, Leg, LegEvent } from "./leg.js";
-import { LINK_START, linkDue, linkStep } from "./link.js";
+import { LINK_START, linkDue, linkStep, MOVES_MAX } from "./link.js";
 import type { LinkEvent, LinkState } from "./link.js";
 import { MicrophoneWatch } from "./microphone-watch.js";
 import { Peers } from "./peers.js";
@@ -64,7 +64,10 @@ export interface InterviewEvents {
 export class Interview {
   readonly sessionId: string;
   readonly #accessToken: string;
+  /** Where the interview was begun. */
   readonly #url: string;
+  /** Where it was last to be found. */
+  #at: string;
   readonly #ports: Ports;
   readonly #events = new Emitter<InterviewEvents>();
   readonly #kept: ResumeStore;
@@ -96,7 +99,7 @@ export class Interview {
     this.#ports = { ...browserPorts(), ...options.ports };
     this.sessionId = options.sessionId;
     this.#accessToken = options.accessToken;
-    this.#url = socketUrl(options.relayUrl ?? null, options.sessionId);
+    this.#url = this.#at = socketUrl(options.relayUrl ?? null, options.sessionId);
     this.#kept = new ResumeStore(this.#ports.storage, options.sessionId);
     this.#leg = legStart(`${Math.floor(this.#ports.random() * 36 ** 6).toString(36)}-`);
     const api = new Api(options.relayUrl != null ? { baseUrl: options.relayUrl } : {});
@@ -300,7 +303,9 @@ export class Interview {
 
   #open(): void {
     this.#socket?.close();
-    const socket: SocketPort = this.#ports.openSocket(this.#url, SUBPROTOCOL, {
+    // Where it was last is tried first; where it was begun, in turn with it, knows where it is now.
+    if (this.#link.is === "opening" && this.#link.attempt > MOVES_MAX && this.#link.attempt % 2 === 0) this.#at = this.#url;
+    const socket: SocketPort = this.#ports.openSocket(this.#at, SUBPROTOCOL, {
       opened: () => {
         if (this.#socket === socket) this.#leading({ on: "opened" });
       },
@@ -341,6 +346,9 @@ export class Interview {
       case "candidate":
         void this.#peers.current?.addCandidate(frame.candidate);
         break;
+      case "moved":
+        this.#moved(frame.url);
+        break;
       case "renegotiate":
         this.#legging({ on: "renegotiate", iceRestart: frame.iceRestart });
         break;
@@ -364,6 +372,14 @@ export class Interview {
       default:
         never(frame);
     }
+  }
+
+  /** The token goes along: never over plain http where it came over https. */
+  #moved(origin: string): void {
+    const at = socketUrl(origin, this.sessionId);
+    if (this.#url.startsWith("wss:") && !at.startsWith("wss:")) return;
+    this.#at = at;
+    this.#leading({ on: "moved" });
   }
 
   #welcomed(resumed: boolean): void {

@@ -8,7 +8,7 @@ const up: LinkState = { is: "up", since: 0 };
 const waiting: LinkState = { is: "waiting", attempt: 3, lostAt: 0, retryAt: 500 };
 const closed = (reason: Extract<LinkState, { is: "closed" }>["reason"]): LinkState => ({ is: "closed", reason });
 const lost = (code: number): LinkEvent => ({ on: "lost", code });
-const on = (name: "connect" | "opened" | "welcomed" | "due" | "suspect" | "hurry" | "leave"): LinkEvent => ({ on: name });
+const on = (name: "connect" | "opened" | "welcomed" | "due" | "suspect" | "moved" | "hurry" | "leave"): LinkEvent => ({ on: name });
 
 describe("the socket's machine", () => {
   // before, event at ms, after, actions; the draw is 0, so that a wait is half of its step
@@ -29,6 +29,9 @@ describe("the socket's machine", () => {
     ["does not come back with a bad token", greeting(), lost(4401), 1_000, closed("unauthorized"), []],
     ["nor to a session that is not ours", greeting(), lost(4404), 1_000, closed("notYours"), []],
     ["opens anew when suspected", up, on("suspect"), 5, { is: "opening", attempt: 1, lostAt: 5, deadline: 5 + REOPEN_MS_MAX }, ["drop", "open"]],
+    ["goes where it is sent", up, on("moved"), 5, { is: "opening", attempt: 1, lostAt: 5, deadline: 5 + REOPEN_MS_MAX }, ["drop", "open"]],
+    ["and further, while greeting", greeting(), on("moved"), 5, { is: "opening", attempt: 2, lostAt: 5, deadline: 5 + REOPEN_MS_MAX }, ["drop", "open"]],
+    ["but not round and round", greeting(3, 0), on("moved"), 100, { is: "waiting", attempt: 4, lostAt: 0, retryAt: 1_100 }, ["drop"]],
     ["leaves when asked", up, on("leave"), 5, closed("left"), ["drop"]],
     ["leaves while greeting", greeting(), on("leave"), 5, closed("left"), ["drop"]],
     ["leaves while waiting", waiting, on("leave"), 5, closed("left"), []],
@@ -52,7 +55,7 @@ describe("the socket's machine", () => {
 
   it("decides every pair of state and event", () => {
     const states = [LINK_START, opening(), greeting(), up, waiting, closed("left"), closed("superseded")];
-    const events = [on("connect"), on("opened"), on("welcomed"), on("due"), on("suspect"), on("hurry"), on("leave"), lost(1000), lost(4401)];
+    const events = [on("connect"), on("opened"), on("welcomed"), on("due"), on("suspect"), on("moved"), on("hurry"), on("leave"), lost(1000), lost(4401)];
     for (const state of states) for (const event of events) expect(linkStep(state, event, 0, 0.5).state.is).toBeTypeOf("string");
   });
 

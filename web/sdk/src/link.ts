@@ -18,6 +18,8 @@ export const OPEN_MS_MAX = 10_000;
 export const REOPEN_MS_MAX = 2_500;
 /** For so long somebody is speaking into a page that keeps it: tries come quickly. In ms. */
 export const EAGER_MS = 130_000;
+/** So often in a row the page goes at once to where it is sent; two relays that send it to each other are given time. */
+export const MOVES_MAX = 3;
 /** After this long without a socket the page stops trying by itself, in ms. */
 export const GIVE_UP_MS = 15 * 60_000;
 
@@ -50,6 +52,8 @@ export type LinkEvent =
   | { readonly on: "due" }
   /** The socket looks open but does not answer. */
   | { readonly on: "suspect" }
+  /** The interview is to be found elsewhere. */
+  | { readonly on: "moved" }
   /** The browser says that there is a network again, or a person asks to try at once. */
   | { readonly on: "hurry" }
   | { readonly on: "leave" };
@@ -101,6 +105,9 @@ export function linkStep(state: LinkState, event: LinkEvent, now: number, draw: 
           return now < state.deadline ? stay(state) : lost(0, state.attempt, state.lostAt ?? now, now, draw, [{ do: "drop" }]);
         case "leave":
           return closed("left", [{ do: "drop" }]);
+        case "moved":
+          if (state.is !== "greeting") return stay(state);
+          return state.attempt < MOVES_MAX ? move(state.attempt + 1, state.lostAt ?? now, now) : lost(0, state.attempt, state.lostAt ?? now, now, draw, [{ do: "drop" }]);
         case "connect":
         case "suspect":
         case "hurry":
@@ -114,8 +121,9 @@ export function linkStep(state: LinkState, event: LinkEvent, now: number, draw: 
         case "lost":
           return lost(event.code, 0, now, now, draw, []);
         case "suspect":
+        case "moved":
           // At once and without a wait: nothing has refused us yet.
-          return { state: { is: "opening", attempt: 1, lostAt: now, deadline: now + patience(1, now) }, actions: [{ do: "drop" }, { do: "open" }] };
+          return move(1, now, now);
         case "leave":
           return closed("left", [{ do: "drop" }]);
         case "connect":
@@ -141,6 +149,7 @@ export function linkStep(state: LinkState, event: LinkEvent, now: number, draw: 
         case "welcomed":
         case "lost":
         case "suspect":
+        case "moved":
           return stay(state);
         default:
           return never(event);
@@ -179,6 +188,11 @@ function open(attempt: number, lostAt: number | null, now: number): LinkStep {
 /** How long a step of opening may take. A page that has never had a socket has nothing to hurry for. */
 function patience(attempt: number, lostAt: number | null): number {
   return lostAt === null || attempt % 4 === 0 ? OPEN_MS_MAX : REOPEN_MS_MAX;
+}
+
+function move(attempt: number, lostAt: number, now: number): LinkStep {
+  const { state, actions } = open(attempt, lostAt, now);
+  return { state, actions: [{ do: "drop" }, ...actions] };
 }
 
 function closed(reason: LinkClosed, actions: readonly LinkAction[]): LinkStep {

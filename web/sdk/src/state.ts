@@ -162,6 +162,7 @@ function frameStep(state: InterviewState, frame: ServerFrame, now: number): Inte
     case "answer":
     case "candidate":
     case "renegotiate":
+    case "moved":
     case "ack":
       return state;
     default:

@@ -16,6 +16,7 @@ describe("frames from the relay", () => {
   it.each([
     ["answer", { type: "answer", sdp: "v=0", id: "o1" }],
     ["renegotiate", { type: "renegotiate", iceRestart: false, reason: "dtls" }],
+    ["moved", { type: "moved", url: "https://relay-2.example" }],
     ["state", { type: "state", ...STATE, speaking: "ai", endsAt: "2026-01-01T00:00:00.000Z" }],
     ["state, nobody speaking", { type: "state", ...STATE, speaking: null }],
     ["caption", { type: "caption", itemId: "i", speaker: "ai", text: "x", final: true, at: "t", previousItemId: null }],

@@ -105,6 +105,8 @@ export type ServerFrame =
   | { readonly type: "answer"; readonly sdp: string; readonly id: string }
   | { readonly type: "candidate"; readonly candidate: RTCIceCandidateInit | null }
   | { readonly type: "renegotiate"; readonly iceRestart: boolean; readonly reason: string }
+  /** The interview goes on in another process of the relay: its origin. */
+  | { readonly type: "moved"; readonly url: string }
   | ({ readonly type: "state" } & ServerState)
   | CaptionFrame
   | AckFrame
@@ -156,6 +158,10 @@ function frameOf(o: Fields): ServerFrame | null {
       return candidateOf(o["candidate"]);
     case "renegotiate":
       return { type: "renegotiate", iceRestart: o["iceRestart"] === true, reason: string(o["reason"]) ?? "" };
+    case "moved": {
+      const url = originOf(o["url"]);
+      return url === null ? null : { type: "moved", url };
+    }
     case "state": {
       const state = stateOf(o);
       return state === null ? null : { type: "state", ...state };
@@ -189,6 +195,13 @@ const END_REASONS = ["interviewer", "candidate", "recruiter", "time", "failed"] 
 
 export function endReasonOf(value: unknown): EndReason | null {
   return oneOf(value, END_REASONS);
+}
+
+function originOf(value: unknown): string | null {
+  const text = string(value);
+  if (text === null || !URL.canParse(text)) return null;
+  const url = new URL(text);
+  return url.protocol === "https:" || url.protocol === "http:" ? url.origin : null;
 }
 
 function stateOf(value: unknown): ServerState | null {
