@@ -117,12 +117,13 @@ pub fn security_headers(http: &crate::config::Http) -> HeaderMap {
     );
     relays.sort_unstable();
     relays.dedup();
-    let connect: String = relays
+    let connect = relays
         .iter()
-        .map(|relay| format!(" {relay} {}", relay.replacen("http", "ws", 1)))
-        .collect();
+        .flat_map(|relay| [(*relay).to_owned(), relay.replacen("http", "ws", 1)])
+        .collect::<Vec<_>>()
+        .join(" ");
     let policy = format!(
-        "default-src 'self'; connect-src 'self'{connect}; media-src 'self' blob:; \
+        "default-src 'self'; connect-src 'self' {connect}; media-src 'self' blob:; \
          img-src 'self' data:; worker-src 'self'; script-src 'self'; style-src 'self'; object-src 'none'; \
          base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
     );
