@@ -31,7 +31,7 @@ describe("the socket's machine", () => {
     ["opens anew when suspected", up, on("suspect"), 5, { is: "opening", attempt: 1, lostAt: 5, deadline: 5 + REOPEN_MS_MAX }, ["drop", "open"]],
     ["goes where it is sent", up, on("moved"), 5, { is: "opening", attempt: 1, lostAt: 5, deadline: 5 + REOPEN_MS_MAX }, ["drop", "open"]],
     ["and further, while greeting", greeting(), on("moved"), 5, { is: "opening", attempt: 2, lostAt: 5, deadline: 5 + REOPEN_MS_MAX }, ["drop", "open"]],
-    ["but not round and round", greeting(3, 0), on("moved"), 100, { is: "waiting", attempt: 4, lostAt: 0, retryAt: 1_100 }, ["drop"]],
+    ["but not round and round", greeting(3, 0), on("moved"), 100, { is: "waiting", attempt: 4, lostAt: 0, retryAt: 600 }, ["drop"]],
     ["leaves when asked", up, on("leave"), 5, closed("left"), ["drop"]],
     ["leaves while greeting", greeting(), on("leave"), 5, closed("left"), ["drop"]],
     ["leaves while waiting", waiting, on("leave"), 5, closed("left"), []],
