@@ -6,7 +6,7 @@ use super::{Core, Send};
 use crate::LegEvent;
 use crate::leg::{Media, Transmit};
 use crate::rtcp::Asked;
-use crate::rtp::Header;
+use crate::rtp::{FIXED, Header};
 use crate::splice::Source;
 use crate::websocket::{Frame, Speech};
 use bytes::Bytes;
@@ -117,14 +117,17 @@ impl Core {
         if to == Side::Ai
             && let Some(pcm) = &self.pcm
         {
-            let Some(header) = Header::parse(packet) else { return };
-            let Some(payload) = packet.get(header.payload_at..header.payload_end) else {
+            // The same one stream that a leg would hear: whoever listens need not know of sources.
+            let splice = &mut self.streams[to as usize].splice;
+            splice.take_over(source);
+            let Ok(written) = splice.rewrite(now, source, packet) else {
                 return;
             };
+            let payload = packet.get(written.packet.start + FIXED..written.packet.end);
             let speech = Speech {
-                seq: header.seq,
-                timestamp: header.ts,
-                payload: Bytes::copy_from_slice(payload),
+                seq: written.seq,
+                timestamp: written.ts,
+                payload: Bytes::copy_from_slice(payload.unwrap_or_default()),
             };
             if pcm.speech.try_send(speech).is_err() {
                 self.setup.counters.speech_dropped_ms[Side::Candidate as usize].add(20);

@@ -115,3 +115,31 @@ fn who_is_muted_is_not_heard_when_live_speech_waits() {
     world.run(500 * MS);
     assert_eq!(numbers(&world.openai_heard), (0..200).collect::<Vec<u16>>());
 }
+
+#[test]
+fn the_websocket_hears_late_speech_in_its_place_too_as_one_stream() {
+    let mut world = World::new(30_000);
+    world.browser_joins();
+    assert!(world.until(2000 * MS, |world| world.browser.leg.peer.is_up()));
+    let (speech, mut heard) = tokio::sync::mpsc::channel(1000);
+    world.core.ai_pcm(world.now, speech);
+    world.core.keep(true);
+    world.talk(0..100);
+    world.loses = Box::new(|to, _| to == To::Relay(Side::Candidate));
+    world.talk(100..350);
+    world.loses = Box::new(|_, _| false);
+    world.talk(350..360);
+    world.core.kept(world.now, &kept(&world, 100..350, true));
+    world.talk(360..500);
+    world.run(2000 * MS);
+    let heard: Vec<_> = std::iter::from_fn(|| heard.try_recv().ok()).collect();
+    let numbers: Vec<u16> = heard
+        .iter()
+        .map(|it| u16::from_be_bytes([it.payload[3], it.payload[4]]))
+        .collect();
+    assert_eq!(numbers, (0..500).collect::<Vec<u16>>());
+    for pair in heard.windows(2) {
+        assert_eq!(pair[1].seq, pair[0].seq.wrapping_add(1));
+        assert_eq!(pair[1].timestamp, pair[0].timestamp.wrapping_add(960));
+    }
+}
