@@ -1,6 +1,7 @@
 import { describe, expect, it, vi } from "vitest";
 import { ANSWER_MS_MAX } from "./leg.js";
-import { REASON_MS_MAX, socketUrl, STATS_MS, UNSENT_WORDS_MAX } from "./interview.js";
+import { REASON_MS_MAX, socketUrl, UNSENT_WORDS_MAX } from "./interview.js";
+import { STATS_MS } from "./vitals.js";
 import { joined, microphone, must, settled, WELCOME, World } from "./testing/world.js";
 
 describe("joining", () => {
@@ -93,6 +94,20 @@ describe("losing the socket", () => {
     expect(world.socket.sent.map((f) => f["type"])).toEqual(["hello", "mute", "say", "say", "end"]);
     expect(world.socket.frames("say").map((f) => f["text"])).toEqual(["first", "second"]);
     expect(new Set(world.socket.frames("say").map((f) => f["id"])).size).toBe(2);
+  });
+
+  it("says again what was on its way when the socket broke, under the same id", async () => {
+    const world = new World();
+    const interview = await joined(world);
+    interview.say("first");
+    const id = must(world.socket.frames("say")[0])["id"];
+    world.socket.drop();
+    interview.say("second");
+    await world.pass(1_000);
+    world.socket.open();
+    world.socket.says({ ...WELCOME, seq: 4, resumed: true, state: { session: "live", candidate: "up", ai: "up" } });
+    await settled();
+    expect(world.socket.frames("say")).toMatchObject([{ text: "first", id }, { text: "second" }]);
   });
 
   it("refuses words beyond its bound", async () => {

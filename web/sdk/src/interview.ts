@@ -19,18 +19,16 @@ import { MicrophoneWatch } from "./microphone-watch.js";
 import { Peers } from "./peers.js";
 import { browserPorts } from "./ports.js";
 import type { Ports, SocketPort } from "./ports.js";
-import { PULSE_MS, pulseStep } from "./pulse.js";
-import type { Pulse } from "./pulse.js";
 import { ResumeStore } from "./resume.js";
 import { isAwaitingReason, STATE_START, stateStep } from "./state.js";
 import type { InterviewState, Notice, StateEvent } from "./state.js";
-import { digest, sampleOf } from "./stats.js";
+import { sampleOf } from "./stats.js";
 import type { Sample } from "./stats.js";
+import { Sync } from "./sync.js";
+import { Vitals } from "./vitals.js";
 import { parseServerFrame, SUBPROTOCOL } from "./wire.js";
 import type { ClientFrame, EndReason, ServerFrame, StatsFrame } from "./wire.js";
 
-/** How often the quality of the leg is read and told, in ms. */
-export const STATS_MS = 5_000;
 /** How long the relay may take to say why an interview that is over has ended, in ms. */
 export const REASON_MS_MAX = 2_000;
 /** Back from an outage, the relay says at once how far it has heard; where it does not, the socket is to blame. In ms. */
@@ -71,10 +69,11 @@ export class Interview {
   readonly #ports: Ports;
   readonly #events = new Emitter<InterviewEvents>();
   readonly #kept: ResumeStore;
-  readonly #history: () => Promise<readonly Caption[]>;
+  readonly #sync: Sync;
   readonly #microphone: MicrophoneWatch;
   readonly #keeper: Keeper;
   readonly #peers: Peers;
+  readonly #vitals: Vitals;
 
   #state: InterviewState = STATE_START;
   #link: LinkState = LINK_START;
@@ -83,13 +82,10 @@ export class Interview {
   #iceServers: readonly RTCIceServer[] = [];
   #audio: MediaStream | null = null;
   #unsent: ClientFrame[] = [];
-  #historyAsked = false;
   #welcomes = 0;
-  #sample: Sample | null = null;
-  #pulse: Pulse | null = null;
+  /** Things were said that this load of the page has not seen. */
+  #hasPast = false;
   #cancelDue: (() => void) | null = null;
-  #cancelStats: (() => void) | null = null;
-  #cancelPulse: (() => void) | null = null;
   #cancelSocket: (() => void) | null = null;
   #cancelGoing: (() => void) | null = null;
   #cancelNetwork: (() => void) | null = null;
@@ -103,8 +99,26 @@ export class Interview {
     this.#kept = new ResumeStore(this.#ports.storage, options.sessionId);
     this.#leg = legStart(`${Math.floor(this.#ports.random() * 36 ** 6).toString(36)}-`);
     const api = new Api(options.relayUrl != null ? { baseUrl: options.relayUrl } : {});
-    this.#history = options.history ?? (() => api.transcript(options.accessToken, options.sessionId));
+    this.#sync = new Sync({
+      timer: this.#ports.timer,
+      random: () => this.#ports.random(),
+      read: options.history ?? (() => api.transcript(options.accessToken, options.sessionId)),
+      shown: () => this.#state.captions,
+      isOn: () => this.#state.phase.is === "live" || this.#state.phase.is === "ending" || this.#hasPast,
+      found: (captions, before) => this.#apply({ on: "history", captions, before }),
+    });
     this.#peers = new Peers(this.#ports.makePeer, this.#ports.timer, this.#ports.keeps);
+    this.#vitals = new Vitals(this.#ports, this.#peers, {
+      stats: (stats) => {
+        this.#apply({ on: "stats", stats });
+        this.#events.emit("stats", stats);
+        this.#send({ type: "stats", ...stats });
+      },
+      pulse: (event) => {
+        this.#legging(event);
+        this.#apply({ on: "keeping", keeping: this.#keeper.keeping });
+      },
+    });
     this.#keeper = new Keeper({
       now: this.#ports.now,
       send: (bytes) => this.#link.is === "up" && (this.#socket?.send(bytes) ?? false),
@@ -245,8 +259,7 @@ export class Interview {
       }
     }
     if (step.state.leg.is === "up") {
-      this.#watchStats();
-      this.#watchPulse();
+      this.#vitals.watch();
       if (before.leg.is === "lost") this.#expectSocket();
     }
     this.#arm();
@@ -288,14 +301,12 @@ export class Interview {
     this.#cancelNetwork = null;
     this.#cancelGoing?.();
     this.#cancelGoing = null;
-    this.#cancelPulse?.();
-    this.#cancelPulse = null;
+    this.#sync.stop();
     this.#cancelSocket?.();
     this.#cancelSocket = null;
     this.#leading({ on: "leave" });
     this.#legging({ on: "stop" });
-    this.#cancelStats?.();
-    this.#cancelStats = null;
+    this.#vitals.stop();
     this.#microphone.release();
   }
 
@@ -387,17 +398,14 @@ export class Interview {
     this.#welcomes += 1;
     this.#legging({ on: "linkUp", resumed });
     if (this.#state.muted || this.#welcomes > 1) this.#send({ type: "mute", on: this.#state.muted });
-    for (const frame of this.#unsent.splice(0)) this.#sendOrKeep(frame);
+    // Words that were on their way when a socket broke: the relay takes each once, by its id.
+    const unsent = this.#unsent.splice(0);
+    const onTheirWay = this.#state.pendingWords.filter(({ id }) => !unsent.some((frame) => frame.type === "say" && frame.id === id));
+    for (const { id, text } of onTheirWay) this.#sendOrKeep({ type: "say", text, id });
+    for (const frame of unsent) this.#sendOrKeep(frame);
     // Only a talk that has begun has a past that this page has not seen.
-    const begun = resumed || this.#state.phase.is === "live" || this.#state.phase.is === "ending";
-    if (this.#historyAsked || !begun) return;
-    this.#historyAsked = true;
-    this.#history().then(
-      (captions) => this.#apply({ on: "history", captions }),
-      () => {
-        // Captions begin here, then; the record is the relay's and lacks nothing.
-      },
-    );
+    this.#hasPast ||= resumed;
+    this.#sync.welcomed();
   }
 
   #send(frame: ClientFrame): boolean {
@@ -414,7 +422,7 @@ export class Interview {
   async #offer(how: How, id: string): Promise<void> {
     let peer = this.#peers.current;
     if (how === "fresh" || peer === null) {
-      this.#sample = this.#pulse = null;
+      this.#vitals.renew();
       peer = this.#peers.fresh(
         { iceServers: this.#iceServers, track: this.#microphone.track },
         {
@@ -459,55 +467,6 @@ export class Interview {
   #takeMicrophone(stream: MediaStream | null): void {
     this.#microphone.watch(stream?.getAudioTracks()[0] ?? null);
     this.#microphone.mute(this.#state.muted);
-  }
-
-  #watchStats(): void {
-    this.#cancelStats ??= this.#ports.timer(STATS_MS, () => {
-      this.#cancelStats = null;
-      void this.#tellStats();
-    });
-  }
-
-  async #tellStats(): Promise<void> {
-    const peer = this.#peers.current;
-    if (peer === null || this.#leg.leg.is === "ended") return;
-    try {
-      const after = sampleOf(await peer.stats(), this.#ports.now());
-      if (this.#peers.is(peer)) {
-        const stats = digest(this.#sample, after);
-        this.#sample = after;
-        this.#apply({ on: "stats", stats });
-        this.#events.emit("stats", stats);
-        this.#send({ type: "stats", ...stats });
-      }
-    } catch {
-      // A peer that has just been closed has no figures.
-    }
-    if (this.#peers.current !== null) this.#watchStats();
-  }
-
-  #watchPulse(): void {
-    this.#cancelPulse ??= this.#ports.timer(PULSE_MS, () => {
-      this.#cancelPulse = null;
-      void this.#feel();
-    });
-  }
-
-  /** Is the relay there? Looked at while a peer is up, or seems lost. */
-  async #feel(): Promise<void> {
-    const peer = this.#peers.current;
-    if (peer === null || this.#leg.leg.is === "ended") return;
-    try {
-      const { signs } = sampleOf(await peer.stats(), this.#ports.now());
-      if (this.#peers.is(peer) && this.#peers.isUp) {
-        this.#pulse = pulseStep(this.#pulse, signs, this.#ports.now());
-        this.#legging(this.#pulse.is === "silent" ? { on: "silent", since: this.#pulse.heardAt } : { on: "heard" });
-      }
-    } catch {
-      // As above.
-    }
-    this.#apply({ on: "keeping", keeping: this.#keeper.keeping });
-    if (this.#peers.current !== null) this.#watchPulse();
   }
 
   /** The leg is back: is the socket? Where both were away, it may be open in name only. */

@@ -75,7 +75,8 @@ export type StateEvent =
   | { readonly on: "frame"; readonly frame: ServerFrame; readonly now: number }
   | { readonly on: "link"; readonly link: LinkState }
   | { readonly on: "leg"; readonly leg: LegState }
-  | { readonly on: "history"; readonly captions: readonly Caption[] }
+  /** The record, as it was read; `before`: what was shown when it was asked for. */
+  | { readonly on: "history"; readonly captions: readonly Caption[]; readonly before: Captions }
   | { readonly on: "microphone"; readonly microphone: MicrophoneState }
   | { readonly on: "muted"; readonly muted: boolean }
   | { readonly on: "words"; readonly words: PendingWords }
@@ -110,14 +111,7 @@ export function stateStep(state: InterviewState, event: StateEvent): InterviewSt
     case "leg":
       return state.leg === event.leg ? state : { ...state, leg: event.leg };
     case "history":
-      // What the socket brought is fresher than what was read.
-      return {
-        ...state,
-        captions: event.captions.reduce(
-          (captions, caption) => (captions.some((c) => c.itemId === caption.itemId && c.final) ? captions : applyCaption(captions, toFrame(caption))),
-          state.captions,
-        ),
-      };
+      return historyRead(state, event.captions, event.before);
     case "microphone":
       return { ...state, microphone: event.microphone };
     case "muted":
@@ -168,6 +162,20 @@ function frameStep(state: InterviewState, frame: ServerFrame, now: number): Inte
     default:
       return never(frame);
   }
+}
+
+/** The record wins over what is shown, but for what has come since it was asked for (`sync.ts`). */
+function historyRead(state: InterviewState, record: readonly Caption[], before: Captions): InterviewState {
+  const find = (captions: Captions, id: string) => captions.find(({ itemId }) => itemId === id);
+  const captions = record.reduce((shown, entry) => {
+    const known = find(shown, entry.itemId);
+    const isYounger = known?.final === true && known !== find(before, entry.itemId);
+    return isYounger || (known?.final === true && known.text === entry.text) ? shown : applyCaption(shown, toFrame(entry));
+  }, state.captions);
+  const said = record.filter(({ speaker }) => speaker === "candidate").map(({ text }) => text.trim());
+  const pendingWords = state.pendingWords.filter(({ text }) => !said.includes(text.trim()));
+  if (captions === state.captions && pendingWords.length === state.pendingWords.length) return state;
+  return { ...state, captions, pendingWords };
 }
 
 function serverSays(state: InterviewState, server: ServerState, now: number): InterviewState {
