@@ -12,6 +12,8 @@ pub enum Event {
     Candidate(LegEvent),
     /// On the leg to the AI side.
     Ai(LegEvent),
+    /// On the leg that is to take its place: see [`crate::Call::ai_offer_staged`].
+    AiNext(LegEvent),
     /// The call is over: [`crate::Call::close`], its last handle dropped, or the event queue overran. Nothing follows.
     Closed(CloseCause),
 }
@@ -48,6 +50,8 @@ pub enum LegEvent {
     Lost {
         /// What was missed.
         cause: LossCause,
+        /// For how long nothing authenticated had come by then: the far end heard nothing since about the beginning of it.
+        silent: Duration,
     },
     /// Lost, and heard again.
     Back,

@@ -9,6 +9,7 @@ use crate::shard::Commands;
 use crate::websocket::{self, Frame, Speech};
 use crate::{CallStats, Counters, Kept, PcmIn, PcmOut};
 use std::sync::Arc;
+use std::time::Instant;
 use tokio::sync::{mpsc, oneshot};
 
 /// Packets of speech that may wait for a PCM transport to take them: 5 s.
@@ -19,7 +20,7 @@ const SPEECH_QUEUE: usize = 256;
 pub struct CallConfig {
     /// Names the call in spans, and nowhere else.
     pub name: Arc<str>,
-    /// Speech kept per direction until the far leg is up, in ms; the oldest goes first. Default 30 000.
+    /// Speech kept per direction until the far leg is up, in ms; the oldest goes first. At most, and by default, 120 000.
     pub hold_ms_max: u32,
 }
 
@@ -27,7 +28,7 @@ impl Default for CallConfig {
     fn default() -> Self {
         Self {
             name: Arc::from("call"),
-            hold_ms_max: 30_000,
+            hold_ms_max: 120_000,
         }
     }
 }
@@ -55,9 +56,12 @@ pub(crate) enum Action {
     CandidateIce(String),
     CandidateSend(String),
     CandidateClose,
-    AiOffer(oneshot::Sender<Result<String, Error>>),
+    AiOffer(bool, oneshot::Sender<Result<String, Error>>),
     AiAnswer(String, oneshot::Sender<Result<(), Error>>),
     AiSend(String),
+    AiSendNext(String),
+    AiSwitch,
+    AiDropNext,
     AiClose,
     AiPcm(mpsc::Sender<Speech>, oneshot::Sender<Result<u32, Error>>),
     Play(u32, Frame),
@@ -65,6 +69,9 @@ pub(crate) enum Action {
     Keep(bool),
     Kept(Kept),
     Release(bool),
+    AiHas(Instant, bool),
+    AiAgain,
+    CandidateMissed,
     Stats(oneshot::Sender<Result<CallStats, Error>>),
     Close,
 }
@@ -163,7 +170,29 @@ impl Call {
     /// Makes a new AI leg, on a socket of its own, and its offer: sendrecv Opus and the channel `oai-events`. Ends in
     /// CRLF: post it byte for byte. An AI leg before it goes on until this one is up.
     pub async fn ai_offer(&self) -> Result<String, Error> {
-        self.ask(Action::AiOffer).await
+        self.ask(|reply| Action::AiOffer(false, reply)).await
+    }
+
+    /// The same, for a leg that does not take over by itself once it is up: its events come as [`crate::Event::AiNext`], until
+    /// [`Call::ai_switch`].
+    pub async fn ai_offer_staged(&self) -> Result<String, Error> {
+        self.ask(|reply| Action::AiOffer(true, reply)).await
+    }
+
+    /// The staged leg takes the place of the one that is there, if it is up. Speech of the candidate's that the one before may
+    /// not have told of goes to it too ([`Call::ai_has`]); speech is held until [`Call::release_to_ai`].
+    pub fn ai_switch(&self) {
+        self.tell(Action::AiSwitch);
+    }
+
+    /// Sends a text on the `oai-events` of the leg that is to come.
+    pub fn ai_send_next(&self, text: String) {
+        self.tell(Action::AiSendNext(text));
+    }
+
+    /// Closes the leg that is to come.
+    pub fn ai_drop_next(&self) {
+        self.tell(Action::AiDropNext);
     }
 
     /// The AI side's answer to the last [`Call::ai_offer`].
@@ -221,6 +250,24 @@ impl Call {
     /// is held. Until the first call of it, speech is released by itself once the AI leg is up.
     pub fn release_to_ai(&self, on: bool) {
         self.tell(Action::Release(on));
+    }
+
+    /// What is held of the AI's speech for a candidate that cannot hear goes, and so does what comes until they can: it will be
+    /// said again.
+    pub fn candidate_missed(&self) {
+        self.tell(Action::CandidateMissed);
+    }
+
+    /// The candidate's speech that was sent before `upto` is the AI's for good. `is_open`: what was sent since is of a turn that
+    /// is not (of which two minutes are kept at most); else some seconds are kept, for a turn that the AI has not told of yet.
+    pub fn ai_has(&self, upto: Instant, is_open: bool) {
+        self.tell(Action::AiHas(upto, is_open));
+    }
+
+    /// The AI leg is given up, or about to be: speech that was sent to it and is not its for good goes to the next one, before
+    /// what comes; until [`Call::release_to_ai`] it is held.
+    pub fn ai_again(&self) {
+        self.tell(Action::AiAgain);
     }
 
     /// Both legs' figures at this moment.

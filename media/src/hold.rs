@@ -131,11 +131,37 @@ impl Hold {
                 ssrc: header.ssrc,
             },
         );
+        self.bound();
+    }
+
+    fn bound(&mut self) {
         while self.ticks > u64::from(self.bound.ms_max * TICKS_PER_MS) || self.bytes > self.bound.bytes_max {
             let Some(oldest) = self.take() else { break };
             self.counts.lost_packets += 1;
             self.counts.lost_ms += u64::from(oldest.ticks / TICKS_PER_MS);
         }
+    }
+
+    /// Puts packets (in the clear) before all that is kept: they were spoken before it. What is no Opus is refused.
+    pub fn put_first(&mut self, packets: impl DoubleEndedIterator<Item = (Source, BytesMut)>) {
+        for (source, packet) in packets.rev() {
+            let Some((header, ticks, quiet)) = look(&packet) else {
+                self.counts.refused += 1;
+                continue;
+            };
+            self.ticks += u64::from(ticks);
+            self.bytes += packet.len();
+            self.counts.held_ms += u64::from(ticks / TICKS_PER_MS);
+            self.queue.push_front(Held {
+                source,
+                packet,
+                ticks,
+                quiet,
+                seq: header.seq,
+                ssrc: header.ssrc,
+            });
+        }
+        self.bound();
     }
 
     /// The oldest packet, at once: for who needs no pace.

@@ -170,6 +170,12 @@ impl Splice {
         }
     }
 
+    /// Whoever comes next is the source, and joins on: what was sent is to be sent again, whatever source it was of.
+    pub fn deselect(&mut self) {
+        self.selected = None;
+        self.behind = None;
+    }
+
     /// The source that passes.
     pub fn selected(&self) -> Option<Source> {
         self.selected

@@ -37,12 +37,16 @@ pub trait Dialect: Send + Sync + Debug + 'static {
     /// Answers a call of a tool. Nothing is said to it unless asked for by [`Dialect::respond`].
     fn tool_answer(&self, call_id: &str, output: &Value) -> Vec<Value>;
     /// A call in an interview that has begun: its history, each item with the id that [`replayed_id`] gives (which the
-    /// transcript must skip), and how to go on. The AI speaks at once.
+    /// transcript must skip), and how to go on. The AI speaks when asked by [`Dialect::respond`], or by turn detection.
     fn take_up(&self, history: &[Entry]) -> Vec<Value>;
+    /// The candidate could not hear for a while: of the AI's last words they heard no more than `heard`, if anything.
+    fn go_on(&self, heard: Option<&str>) -> Vec<Value>;
     /// Cuts an item to what was heard of it.
     fn truncate(&self, item_id: &str, heard_ms: u64) -> Value;
     /// Stops the response that is being made.
     fn cancel(&self) -> Value;
+    /// Breaks off what the AI is saying: what was made is not played on, and no more is made of a response in the making.
+    fn silence(&self, making: bool) -> Vec<Value>;
     /// The candidate's speech, on a WebSocket: base64 of PCM16 at 24 kHz.
     fn hear(&self, base64: &str) -> String;
     /// True for a message that asks to stop the sound, which on a WebSocket is ours to do.
@@ -131,12 +135,28 @@ impl Dialect for OpenAiRealtime {
     fn take_up(&self, history: &[Entry]) -> Vec<Value> {
         let recent = &history[history.len().saturating_sub(HISTORY_MAX)..];
         let mut events: Vec<Value> = recent.iter().map(replayed).collect();
-        events.push(note(
-            "The connection was lost and is back; the interview goes on. Do not greet again or start over. Say in a few \
-             words that you are back, and go on from where you were; if an answer was cut off or could not be made out, ask for it again.",
-        ));
-        events.push(self.respond());
+        if !history.is_empty() {
+            events.push(note(
+                "The connection was lost and is back; the interview goes on where it was. Do not greet again, do not start over, and \
+                 do not mention it. If your last words above were cut off, go on right after them; if an answer could not be made \
+                 out, ask for it again.",
+            ));
+        }
         events
+    }
+
+    fn go_on(&self, heard: Option<&str>) -> Vec<Value> {
+        let heard = match heard.map(str::trim) {
+            Some(heard) if !heard.is_empty() => {
+                format!("Of what you said last they heard this: \"{heard} …\". Go on right after that")
+            }
+            _ => "They have heard nothing of what you said last. Say it now".to_owned(),
+        };
+        let text = format!(
+            "The candidate could not hear you for a while, and can again. {heard}; do not greet again, do not start over, and do not \
+             mention it."
+        );
+        vec![note(&text)]
     }
 
     fn truncate(&self, item_id: &str, heard_ms: u64) -> Value {
@@ -145,6 +165,12 @@ impl Dialect for OpenAiRealtime {
 
     fn cancel(&self) -> Value {
         json!({ "type": "response.cancel" })
+    }
+
+    fn silence(&self, making: bool) -> Vec<Value> {
+        // In this order: a cleared buffer fills again while a response is being made.
+        let clear = json!({ "type": "output_audio_buffer.clear" });
+        making.then(|| self.cancel()).into_iter().chain([clear]).collect()
     }
 
     fn hear(&self, base64: &str) -> String {
@@ -288,8 +314,15 @@ mod tests {
         assert_eq!(events[0]["item"]["content"][0]["type"], "output_text");
         assert_eq!(events[0]["item"]["id"].as_str().unwrap().len(), 32);
         assert_eq!(events[3]["item"]["role"], "system");
-        assert_eq!(events.last().unwrap()["type"], "response.create");
+        assert_eq!(events.len(), 4, "it speaks when it is asked to");
+        assert!(
+            OpenAiRealtime.take_up(&[]).is_empty(),
+            "nothing was said: it begins like any other"
+        );
         let long: Vec<Entry> = (0..500).map(|n| entry(n, Speaker::Ai, "x")).collect();
-        assert_eq!(OpenAiRealtime.take_up(&long).len(), HISTORY_MAX + 2);
+        assert_eq!(OpenAiRealtime.take_up(&long).len(), HISTORY_MAX + 1);
+        let told = |heard| OpenAiRealtime.go_on(heard)[0]["item"]["content"][0]["text"].to_string();
+        assert!(told(Some("Tell me")).contains("Tell me …"));
+        assert!(told(None).contains("nothing of what you said last"));
     }
 }

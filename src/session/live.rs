@@ -200,7 +200,7 @@ impl Live {
         self.tell(Command::Detach { socket });
     }
 
-    /// Ends the interview now; answers once that is on its way to the store.
+    /// Ends the interview now; answers once the record is whole, its last words included, and is on its way to the store.
     ///
     /// # Errors
     /// `Unavailable` where it does not answer in 10 s.

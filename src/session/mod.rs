@@ -13,7 +13,9 @@ pub mod machine;
 mod meaning;
 mod record;
 mod registry;
+mod standing;
 mod supervisor;
+mod turns;
 mod words;
 
 pub use live::{Attach, Attached, Live, Outgoing, Snapshot, WhipStep};

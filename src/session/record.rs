@@ -48,11 +48,6 @@ impl Record {
         self.muted = true;
     }
 
-    /// Nothing was said yet.
-    pub(super) fn is_empty(&self) -> bool {
-        self.entries.is_empty()
-    }
-
     /// In conversation order.
     pub(super) fn in_order(&self) -> Vec<&Entry> {
         let mut entries: Vec<&Entry> = self.entries.values().collect();

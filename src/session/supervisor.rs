@@ -9,6 +9,7 @@ mod begin;
 mod candidate;
 mod end;
 mod leave;
+mod rotation;
 
 pub(super) use begin::Begin;
 
@@ -21,6 +22,7 @@ use super::{
     machine::{Action, Event, Limits, Machine, Speaking},
     meaning::Reader,
     record::Record,
+    turns::Turns,
 };
 use crate::{
     clock,
@@ -37,7 +39,7 @@ use std::{
     time::{Duration, Instant},
 };
 use tokio::{
-    sync::{mpsc, watch},
+    sync::{mpsc, oneshot, watch},
     task::JoinSet,
 };
 use tokio_util::sync::CancellationToken;
@@ -49,15 +51,18 @@ use vivavoce_signaling::{
     messages::{Caption, EndReason as EndWord, LegWord, SessionWord, Speaker as Voice, State},
 };
 
-/// How long an ended session stays at least, for its last texts to leave, and at most, for words still being transcribed.
-const LINGER: (Duration, Duration) = (Duration::from_millis(400), Duration::from_secs(6));
-
 struct Supervisor {
     deps: Deps,
     begin: Arc<Begin>,
     machine: Machine,
     transcript: Transcript,
     reader: Reader,
+    turns: Turns,
+    /// Speech of the candidate's that is not in the record goes to the next AI leg.
+    is_open: bool,
+    /// For how long a leg that is being given up had not been heard.
+    ai_silent: Duration,
+    candidate_silent: Duration,
     record: Record,
     browser: Browser,
     late: Late,
@@ -68,6 +73,11 @@ struct Supervisor {
     snapshot: watch::Sender<Snapshot>,
     link: Option<Link>,
     dialling: JoinSet<Result<Link, crate::realtime::dial::Error>>,
+    /// The conversation that is to take over, and its dial.
+    next: Option<Link>,
+    staging: JoinSet<Result<Link, crate::realtime::dial::Error>>,
+    /// Its channel opened before the dial's own answer was read.
+    next_open: bool,
     /// The channel opened before the dial's own answer was read.
     ready_early: bool,
     /// When the candidate last ceased to speak: turn latency counts from here.
@@ -85,8 +95,10 @@ struct Supervisor {
     disk: watch::Receiver<bool>,
     /// The session leaves this process, unfinished.
     left: Option<LetGo>,
-    /// When it ended.
-    ended: Option<Instant>,
+    /// How it ended.
+    ended: Option<end::Ended>,
+    /// Who asked for the end, and is told once the record is whole.
+    awaiting_end: Vec<oneshot::Sender<()>>,
     /// What the candidate was saying at the end is to become a turn, and has not yet.
     committing: bool,
 }
@@ -127,6 +139,10 @@ pub(super) async fn new(
         machine: Machine::new(limits, rand::random(), begin.greeted, started),
         transcript: Transcript::new(id, last + begin.left_for_former),
         reader: Reader::default(),
+        turns: Turns::default(),
+        is_open: false,
+        ai_silent: Duration::ZERO,
+        candidate_silent: Duration::ZERO,
         record: Record::new(tenant, id, begin.fence, deps.journal.clone(), begin.history.clone()),
         browser: Browser::new(
             id.to_string(),
@@ -142,6 +158,9 @@ pub(super) async fn new(
         snapshot: snapshot_in,
         link: None,
         dialling: JoinSet::new(),
+        next: None,
+        staging: JoinSet::new(),
+        next_open: false,
         ready_early: false,
         ceased: None,
         epoch: (now, wall),
@@ -157,6 +176,7 @@ pub(super) async fn new(
         disk: deps.journal.disk(),
         left: None,
         ended: None,
+        awaiting_end: Vec::new(),
         committing: false,
         begin: Arc::new(begin),
         deps,
@@ -182,6 +202,7 @@ enum Turn {
     Media(Option<vivavoce_media::Event>),
     Link(crate::realtime::link::LinkEvent),
     Dialled(Result<Result<Link, crate::realtime::dial::Error>, tokio::task::JoinError>),
+    Staged(Result<Result<Link, crate::realtime::dial::Error>, tokio::task::JoinError>),
     Due,
     Disk(bool),
     Stop,
@@ -196,6 +217,7 @@ impl Supervisor {
         loop {
             self.carry_out();
             self.move_on();
+            self.keep_end_when_whole();
             if self.is_finished() || self.left.is_some() {
                 break;
             }
@@ -206,6 +228,7 @@ impl Supervisor {
                 event = self.media.recv() => Turn::Media(event),
                 event = next(&mut self.link) => Turn::Link(event),
                 Some(dialled) = self.dialling.join_next() => Turn::Dialled(dialled),
+                Some(staged) = self.staging.join_next() => Turn::Staged(staged),
                 command = self.commands.recv() => Turn::Command(command),
                 is_ok = changed(&mut self.disk) => Turn::Disk(is_ok),
                 () = sleep_until(due) => Turn::Due,
@@ -217,6 +240,7 @@ impl Supervisor {
                 Turn::Link(event) => self.link_event(event),
                 Turn::Dialled(result) => self.dialled(result),
                 Turn::Disk(is_ok) => self.notice(if is_ok { "store_back" } else { "store_away" }),
+                Turn::Staged(result) => self.staged(result),
                 Turn::Due => {
                     let (now, wall) = (clock::monotonic(), clock::wall());
                     self.transcript.handle_timeout(now, wall);
@@ -239,18 +263,22 @@ impl Supervisor {
             if let Some(action) = self.machine.poll_action() {
                 self.act(action);
             } else if let Some(action) = self.transcript.poll_action() {
-                match action {
-                    transcript::Action::Put(entries) => {
-                        for entry in entries.iter().filter(|entry| entry.revision == 1) {
-                            self.deps.metrics.entry(entry.speaker, entry.source, None);
-                        }
-                        self.record.put(entries);
-                    }
-                    transcript::Action::Caption(caption) => self.caption(caption),
-                }
+                self.record_or_show(action);
             } else {
                 return;
             }
+        }
+    }
+
+    fn record_or_show(&mut self, action: transcript::Action) {
+        match action {
+            transcript::Action::Put(entries) => {
+                for entry in entries.iter().filter(|entry| entry.revision == 1) {
+                    self.deps.metrics.entry(entry.speaker, entry.source, None);
+                }
+                self.record.put(entries);
+            }
+            transcript::Action::Caption(caption) => self.caption(caption),
         }
     }
 
@@ -258,7 +286,7 @@ impl Supervisor {
         let wall = clock::wall();
         match action {
             Action::DialAi(transport) => self.dial(transport),
-            Action::HangUpAi => self.hang_up(),
+            Action::HangUpAi => self.lose_ai(),
             Action::Greet => {
                 self.record.note(wall, "session", fate::GREETED, String::new());
                 self.send_ai(vec![self.deps.dialect.respond()]);
@@ -266,7 +294,13 @@ impl Supervisor {
             Action::Respond => self.send_ai(vec![self.deps.dialect.respond()]),
             Action::StopAnswering => self.send_ai(vec![self.deps.dialect.stop_answering()]),
             Action::CommitSpeech => self.commit_speech(),
+            Action::Silence { making } => self.send_ai(self.deps.dialect.silence(making)),
             Action::TakeUpAgain => self.take_up_again(),
+            Action::DialNext(_) => self.dial_next(),
+            Action::DropNext => self.drop_next(),
+            Action::SwitchAi => self.switch_ai(),
+            Action::CutAtHeard => self.cut_at_heard(),
+            Action::GoOn => self.go_on(),
             Action::AnswerEndTool { call_id } => {
                 self.send_ai(
                     self.deps

@@ -476,6 +476,7 @@ fn tell(facts: &Facts<'_>) {
             "call {} {} {}: user {} assistant {}",
             call["id"], call["state"], call["ended_because"], call["said_by_user"], call["said_by_assistant"]
         );
+        eprintln!("  digits {} received {}", call["digits_text"], call["received"]);
         for item in call["items"].as_array().into_iter().flatten() {
             eprintln!(
                 "  {} {} {} cut {}",

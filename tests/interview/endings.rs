@@ -181,6 +181,54 @@ async fn a_recruiter_ends_it_over_the_websocket_fallback_and_the_sentence_is_kep
     interview.stop().await;
 }
 
+/// What nobody hears any more is not in the record as if it had been heard, and nothing is added to a record that is complete:
+/// over the WebSocket it is the relay that breaks it off.
+async fn what_the_interviewer_says_at_the_end_breaks_off(transport: &str) {
+    let interview = Interview::begun(3, &[("OPENAI_REALTIME_TRANSPORT", transport)]).await;
+    let answered = wall_ms();
+    interview.peer.say(&speech(1_500), None);
+    until(SOON, "half a second of the next question is heard", async || {
+        let (first, last) = voiced(&interview.peer, answered)?;
+        (last - first > 500).then_some(())
+    })
+    .await;
+    let path = format!("/api/sessions/{}/complete", interview.seat.session);
+    let (status, _) = interview.stack.post(&path, &interview.seat.token, &json!({})).await;
+    assert_eq!(status, 200);
+    // the answer says so: all of it is on its way to the store, and the end behind it
+    let call = interview.is_over("candidate").await;
+    let entries = interview.stack.transcript(&interview.seat).await;
+    assert_eq!(stored_record(&entries), simulated_record(&call));
+    let last = entries.last().expect("entries");
+    assert_eq!(
+        (&last["speaker"], &last["interrupted"]),
+        (&json!("ai"), &json!(true)),
+        "{last}"
+    );
+    let item = call["items"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .rfind(|it| it["role"] == "assistant")
+        .expect("its item");
+    let (made, heard) = (
+        item["audio_ms"].as_u64().unwrap(),
+        last["heard_ms"].as_u64().expect("how much was heard"),
+    );
+    assert!((400..made).contains(&heard), "heard {heard} of {made} ms");
+    interview.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_the_interviewer_says_when_the_candidate_ends_breaks_off() {
+    what_the_interviewer_says_at_the_end_breaks_off("webrtc").await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_the_interviewer_says_when_the_candidate_ends_breaks_off_over_the_websocket_fallback() {
+    what_the_interviewer_says_at_the_end_breaks_off("websocket").await;
+}
+
 /// Warned at the half of its minute, since two minutes before its end it had not begun; then told to say goodbye, into which
 /// the candidate speaks.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -1,6 +1,6 @@
 //! What a call's owner asks of it.
 
-use super::packets::Pcm;
+use super::packets::{Pcm, is_open};
 use super::side::{Leg, Placed, Side};
 use super::{Core, Error, Output, Send};
 use crate::leg::ai::AiLeg;
@@ -8,6 +8,7 @@ use crate::leg::candidate::CandidateLeg;
 use crate::leg::{Setup, sdp};
 use crate::websocket::Speech;
 use crate::{CloseCause, Event};
+use bytes::BytesMut;
 use std::net::SocketAddr;
 use std::time::Instant;
 use tokio::sync::mpsc;
@@ -48,17 +49,18 @@ impl Core {
         }
         let leg = CandidateLeg::new(now, self.setup_for(Side::Candidate), &self.advertise, offer)?;
         let answer = leg.answer().to_owned();
-        self.place(now, Side::Candidate, Leg::Candidate(leg));
+        self.place(now, Side::Candidate, Leg::Candidate(leg), false);
         Ok(answer)
     }
 
     /// A leg that is to come up in place of what is there.
-    fn place(&mut self, now: Instant, side: Side, leg: Leg) -> u32 {
+    fn place(&mut self, now: Instant, side: Side, leg: Leg, staged: bool) -> u32 {
         let generation = self.next_generation();
         let placed = Placed {
             generation,
             leg,
             has_media: false,
+            staged,
         };
         if let Some(superseded) = self.legs[side as usize].next.replace(placed) {
             self.discard(now, side, superseded);
@@ -132,14 +134,14 @@ impl Core {
     }
 
     /// See [`crate::Call::ai_offer`]; with the leg's generation, and the socket's address that it is made for.
-    pub(crate) fn ai_offer(&mut self, now: Instant, local: SocketAddr) -> Result<(u32, String), Error> {
+    pub(crate) fn ai_offer(&mut self, now: Instant, local: SocketAddr, staged: bool) -> Result<(u32, String), Error> {
         let setup = Setup {
             locals: vec![local],
             ..self.setup_for(Side::Ai)
         };
         let leg = AiLeg::new(now, setup)?;
         let offer = leg.offer().to_owned();
-        let generation = self.place(now, Side::Ai, Leg::Ai(leg));
+        let generation = self.place(now, Side::Ai, Leg::Ai(leg), staged);
         self.settle(now);
         Ok((generation, offer))
     }
@@ -174,6 +176,39 @@ impl Core {
         self.settle(now);
     }
 
+    /// See [`crate::Call::ai_send_next`].
+    pub(crate) fn ai_send_next(&mut self, now: Instant, text: &str) {
+        match &mut self.legs[Side::Ai as usize].next {
+            Some(placed) => placed.leg.peer().send_text(now, text, true),
+            None => self.setup.counters.dropped_message.bump(),
+        }
+        self.settle(now);
+    }
+
+    /// See [`crate::Call::ai_switch`].
+    pub(crate) fn ai_switch(&mut self, now: Instant) {
+        let legs = &mut self.legs[Side::Ai as usize];
+        if !legs.next.as_ref().is_some_and(|next| next.leg.peer_ref().is_up()) {
+            return;
+        }
+        self.ai_again(now);
+        let legs = &mut self.legs[Side::Ai as usize];
+        let next = legs.next.take().map(|next| Placed { staged: false, ..next });
+        if let Some(old) = std::mem::replace(&mut legs.current, next) {
+            self.discard(now, Side::Ai, old);
+        }
+        self.retune(Side::Ai);
+        self.settle(now);
+    }
+
+    /// See [`crate::Call::ai_drop_next`].
+    pub(crate) fn ai_drop_next(&mut self, now: Instant) {
+        if let Some(next) = self.legs[Side::Ai as usize].next.take() {
+            self.discard(now, Side::Ai, next);
+        }
+        self.settle(now);
+    }
+
     /// See [`crate::Call::ai_pcm`]: the candidate's speech goes there; what is played comes by [`Core::play`].
     pub(crate) fn ai_pcm(&mut self, now: Instant, speech: mpsc::Sender<Speech>) -> u32 {
         self.close_side(now, Side::Ai);
@@ -199,6 +234,41 @@ impl Core {
             }
         }
         self.is_muted = on;
+    }
+
+    /// See [`crate::Call::candidate_missed`].
+    pub(crate) fn candidate_missed(&mut self) {
+        let is_open = is_open(Side::Candidate, &mut self.legs[Side::Candidate as usize], None, None);
+        let stream = &mut self.streams[Side::Candidate as usize];
+        stream.hold.clear();
+        stream.discards = !is_open;
+    }
+
+    /// See [`crate::Call::ai_has`].
+    pub(crate) fn ai_has(&mut self, upto: Instant, is_open: bool) {
+        self.kept.release(upto, is_open);
+    }
+
+    /// See [`crate::Call::ai_again`].
+    pub(crate) fn ai_again(&mut self, now: Instant) {
+        self.release = Some(false);
+        let heard = self.legs[Side::Ai as usize]
+            .iter()
+            .map(|placed| placed.leg.peer_ref().last_heard())
+            .max();
+        let mut again = Vec::new();
+        self.kept.take(heard.unwrap_or(now), |source, packet| {
+            again.push((source, BytesMut::from(packet)));
+        });
+        let stream = &mut self.streams[Side::Ai as usize];
+        let before = stream.hold.counts().lost_ms;
+        stream.hold.pause();
+        stream.hold.put_first(again.into_iter());
+        let lost_ms = stream.hold.counts().lost_ms - before;
+        self.setup.counters.speech_dropped_ms[Side::Candidate as usize].add(lost_ms);
+        // The next far end has heard nothing: what is said again joins on, whatever its source and its numbers.
+        stream.splice.deselect();
+        self.settle(now);
     }
 
     /// See [`crate::Call::release_to_ai`].

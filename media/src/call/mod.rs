@@ -6,6 +6,7 @@
 //! Opus payloads do, untouched.
 
 mod commands;
+mod kept;
 pub(crate) mod late;
 mod lately;
 mod limit;
@@ -18,6 +19,7 @@ mod tests;
 
 use crate::event::{CloseCause, Event, LegEvent};
 use crate::leg::{PeerEvent, Setup, Transmit};
+use kept::Kept;
 use late::Late;
 use limit::Limit;
 pub(crate) use packets::is_media;
@@ -105,6 +107,8 @@ pub(crate) struct Core {
     streams: [Stream; 2],
     /// The AI side as PCM, in place of a leg.
     pcm: Option<Pcm>,
+    /// The candidate's speech that the AI may have to be given again.
+    kept: Kept,
     generation: u32,
     is_muted: bool,
     /// What is lacking of the candidate's speech.
@@ -140,6 +144,7 @@ impl Core {
             legs: [Legs::default(), Legs::default()],
             streams: [Stream::new(now, hold_ms_max), Stream::new(now, hold_ms_max)],
             pcm: None,
+            kept: Kept::default(),
             generation: 0,
             is_muted: false,
             late: Late::new(now),
@@ -275,22 +280,32 @@ impl Core {
                 }
             }
             PeerEvent::Up { took } => self.up(now, side, generation, took),
-            PeerEvent::ChannelOpen { label } => self.tell(side, LegEvent::ChannelOpen { label }),
-            PeerEvent::ChannelClosed { label } => self.tell(side, LegEvent::ChannelClosed { label }),
+            PeerEvent::ChannelOpen { label } => self.tell_of(side, generation, LegEvent::ChannelOpen { label }),
+            PeerEvent::ChannelClosed { label } => self.tell_of(side, generation, LegEvent::ChannelClosed { label }),
             PeerEvent::Message { text } => {
                 if side == Side::Candidate && !self.texts.allows(now) {
                     self.setup.counters.dropped_message.bump();
                 } else {
-                    self.tell(side, LegEvent::Message { text });
+                    self.tell_of(side, generation, LegEvent::Message { text });
                 }
             }
-            PeerEvent::Lost { cause } => self.tell(side, LegEvent::Lost { cause }),
-            PeerEvent::Back => self.tell(side, LegEvent::Back),
+            PeerEvent::Lost { cause } => {
+                let heard = self.legs[side as usize]
+                    .get(generation)
+                    .map_or(now, |placed| placed.leg.peer_ref().last_heard());
+                let silent = now.saturating_duration_since(heard);
+                self.tell_of(side, generation, LegEvent::Lost { cause, silent });
+            }
+            PeerEvent::Back => self.tell_of(side, generation, LegEvent::Back),
             PeerEvent::Closed { cause } => self.closed(now, side, generation, cause),
         }
     }
 
     fn up(&mut self, now: Instant, side: Side, generation: u32, took: Duration) {
+        if self.legs[side as usize].is_staged(generation) {
+            self.tell_of(side, generation, LegEvent::Up { took });
+            return;
+        }
         let legs = &mut self.legs[side as usize];
         if legs.next.as_ref().is_some_and(|placed| placed.generation == generation) {
             let old = std::mem::replace(&mut legs.current, legs.next.take());
@@ -334,14 +349,28 @@ impl Core {
             .current
             .as_ref()
             .is_some_and(|placed| placed.generation == generation);
+        let was_staged = legs.is_staged(generation);
         let place = if is_current { &mut legs.current } else { &mut legs.next };
         if let Some(placed) = place.take() {
             self.discard(now, side, placed);
+        }
+        if was_staged {
+            self.outputs
+                .push_back(Output::Event(Event::AiNext(LegEvent::Closed { cause })));
+            return;
         }
         // While another leg is there or coming, the side is not gone.
         let legs = &self.legs[side as usize];
         if legs.current.is_none() && legs.next.is_none() {
             self.tell(side, LegEvent::Closed { cause });
+        }
+    }
+
+    fn tell_of(&mut self, side: Side, generation: u32, event: LegEvent) {
+        if self.legs[side as usize].is_staged(generation) {
+            self.outputs.push_back(Output::Event(Event::AiNext(event)));
+        } else {
+            self.tell(side, event);
         }
     }
 

@@ -58,6 +58,9 @@ impl Core {
                     self.setup.counters.dropped_early.bump();
                     return;
                 }
+                if self.legs[side as usize].is_staged(generation) {
+                    return; // it has nothing to say yet
+                }
                 self.setup.counters.rtp_in[side as usize].bump();
                 self.streams[side as usize].reports.received(now, &header);
                 if let Some(placed) = self.legs[side as usize].get(generation)
@@ -110,10 +113,14 @@ impl Core {
             self.setup.counters.speech_dropped_ms[from as usize].add(lost_ms);
             return;
         }
+        stream.discards = false;
         self.send(now, to, source, packet);
     }
 
     pub(super) fn send(&mut self, now: Instant, to: Side, source: Source, packet: &mut [u8]) {
+        if to == Side::Ai {
+            self.kept.keep(now, source, packet);
+        }
         if to == Side::Ai
             && let Some(pcm) = &self.pcm
         {

@@ -74,6 +74,8 @@ pub(super) struct Placed {
     pub(super) generation: u32,
     pub(super) leg: Leg,
     pub(super) has_media: bool,
+    /// It takes over when it is told to, not by itself.
+    pub(super) staged: bool,
 }
 
 /// The legs of one side.
@@ -88,6 +90,13 @@ pub(super) struct Legs {
 impl Legs {
     pub(super) fn get(&mut self, generation: u32) -> Option<&mut Placed> {
         self.all().find(|placed| placed.generation == generation)
+    }
+
+    /// It waits to be told to take over.
+    pub(super) fn is_staged(&self, generation: u32) -> bool {
+        self.next
+            .as_ref()
+            .is_some_and(|placed| placed.staged && placed.generation == generation)
     }
 
     pub(super) fn all(&mut self) -> impl Iterator<Item = &mut Placed> {

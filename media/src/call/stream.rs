@@ -11,7 +11,7 @@ use bytes::BytesMut;
 use std::time::Instant;
 
 /// How much faster than it was spoken held speech is handed over.
-const HAND_OVER_SPEED: u32 = 4;
+const HAND_OVER_SPEED: u32 = 8;
 
 /// Towards one far end.
 pub(super) struct Stream {
@@ -21,6 +21,8 @@ pub(super) struct Stream {
     pub(super) history: Option<History>,
     /// What waits for this far end.
     pub(super) hold: Hold,
+    /// Until this far end can hear again, what comes for it goes: it will be said again.
+    pub(super) discards: bool,
 }
 
 impl Stream {
@@ -38,6 +40,7 @@ impl Stream {
             reports: Reports::new(now, start.ssrc, cname),
             history: None,
             hold: Hold::new(Bound::of_ms(hold_ms_max)),
+            discards: false,
         }
     }
 
@@ -62,6 +65,9 @@ impl Stream {
 
     /// Keeps a packet until the far end can hear. Milliseconds that had to go for it.
     pub(super) fn keep(&mut self, source: Source, packet: &[u8]) -> u64 {
+        if self.discards {
+            return 0;
+        }
         let before = self.hold.counts().lost_ms;
         self.hold.push(source, BytesMut::from(packet));
         self.hold.counts().lost_ms - before

@@ -10,6 +10,7 @@ const MANNER: Manner = Manner {
     controlling: false,
     // Four checks go unanswered before the leg counts as lost.
     consent_every: Duration::from_millis(400),
+    consent_quiet: (Duration::from_millis(400), Duration::from_millis(400)),
     silence_max: Duration::from_millis(1750),
     // A browser answers; one that has not yet may be a moment late.
     silence_max_unanswered: Duration::from_secs(5),

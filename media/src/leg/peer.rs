@@ -200,6 +200,11 @@ impl Peer {
         self.liveness.is_lost()
     }
 
+    /// When something authentic last came.
+    pub(crate) fn last_heard(&self) -> Instant {
+        self.liveness.last_heard()
+    }
+
     /// Of the last consent check that was answered.
     pub(crate) fn round_trip(&self) -> Option<Duration> {
         self.keepalive.round_trip()
@@ -210,6 +215,9 @@ impl Peer {
         if self.is_closed {
             self.next = None;
             return;
+        }
+        if let Some(due) = self.next {
+            self.liveness.excuse(now, due);
         }
         if let Some(to) = self.dest {
             for datagram in self.flight.repeat_due(now) {
@@ -307,7 +315,7 @@ impl Peer {
             .flatten();
         let give_up = self.srtp.is_none().then_some(self.began + CONNECT_MAX);
         let consent = if self.setup.remedies.keepalive {
-            self.keepalive.poll_timeout()
+            self.keepalive.poll_timeout(self.liveness.last_heard())
         } else {
             None
         };

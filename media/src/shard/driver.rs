@@ -252,13 +252,16 @@ impl Driver {
             Action::CandidateIce(candidate) => core.candidate_ice(now, &candidate),
             Action::CandidateSend(text) => core.candidate_send(now, &text),
             Action::CandidateClose => core.close_side(now, Side::Candidate),
-            Action::AiOffer(reply) => {
-                let _ = reply.send(self.ai_offer(now, id));
+            Action::AiOffer(staged, reply) => {
+                let _ = reply.send(self.ai_offer(now, id, staged));
             }
             Action::AiAnswer(answer, reply) => {
                 let _ = reply.send(core.ai_answer(now, &answer));
             }
             Action::AiSend(text) => core.ai_send(now, &text),
+            Action::AiSendNext(text) => core.ai_send_next(now, &text),
+            Action::AiSwitch => core.ai_switch(now),
+            Action::AiDropNext => core.ai_drop_next(now),
             Action::AiClose => core.close_side(now, Side::Ai),
             Action::AiPcm(speech, reply) => {
                 let _ = reply.send(Ok(core.ai_pcm(now, speech)));
@@ -268,6 +271,9 @@ impl Driver {
             Action::Keep(on) => core.keep(on),
             Action::Kept(kept) => core.kept(now, &kept),
             Action::Release(on) => core.release_to_ai(now, on),
+            Action::AiHas(upto, is_open) => core.ai_has(upto, is_open),
+            Action::AiAgain => core.ai_again(now),
+            Action::CandidateMissed => core.candidate_missed(),
             Action::Stats(reply) => {
                 let _ = reply.send(Ok(core.stats()));
             }
@@ -290,7 +296,7 @@ impl Driver {
         }
     }
 
-    fn ai_offer(&mut self, now: Instant, id: u64) -> Result<String, call::Error> {
+    fn ai_offer(&mut self, now: Instant, id: u64, staged: bool) -> Result<String, call::Error> {
         let socket_error = |error: io::Error| call::Error::Socket(error.kind());
         let entry = self.calls.get_mut(&id).ok_or(call::Error::Closed)?;
         let socket = udp::bind(SocketAddr::new(self.seed.ai_bind, 0), AI_BUFFER).map_err(socket_error)?;
@@ -298,7 +304,7 @@ impl Driver {
         let token = self.last_token + 1;
         self.poller.add(&*socket, token).map_err(socket_error)?;
         self.last_token = token;
-        let (generation, offer) = entry.core.ai_offer(now, named(socket.local_addr()))?;
+        let (generation, offer) = entry.core.ai_offer(now, named(socket.local_addr()), staged)?;
         entry.sockets.push((generation, token, socket.clone()));
         self.ai_sockets.insert(token, (id, generation, socket));
         Ok(offer)

@@ -45,6 +45,7 @@ impl Entry {
         let (leg, event) = match event {
             Event::Candidate(event) => ("candidate", event),
             Event::Ai(event) => ("ai", event),
+            Event::AiNext(event) => ("ai_next", event),
             Event::Closed(cause) => {
                 tracing::info!(call = &*self.name, ?cause, "call closed");
                 return;
@@ -53,7 +54,9 @@ impl Entry {
         let call = &*self.name;
         match event {
             LegEvent::Up { took } => tracing::info!(call, leg, took_ms = took.as_millis() as u64, "leg up"),
-            LegEvent::Lost { cause } => tracing::info!(call, leg, ?cause, "leg lost"),
+            LegEvent::Lost { cause, silent } => {
+                tracing::info!(call, leg, ?cause, silent_ms = silent.as_millis() as u64, "leg lost");
+            }
             LegEvent::Back => tracing::info!(call, leg, "leg back"),
             LegEvent::Closed { cause } => tracing::info!(call, leg, ?cause, "leg closed"),
             LegEvent::FirstMedia => tracing::debug!(call, leg, "first media"),

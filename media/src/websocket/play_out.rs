@@ -22,8 +22,8 @@ pub(super) const SAMPLES_MAX: usize = 600 * RATE as usize;
 const REST_WAIT: Duration = Duration::from_millis(40);
 /// Silence sent after the last sound: it ends what the far end's decoder would otherwise spin out.
 const TAIL: u32 = 10;
-/// A driver that comes later than this does not catch up in a burst.
-const LATE_MAX: Duration = Duration::from_millis(100);
+/// A driver that comes later than this does not catch up in a burst. Within it the sound has no hole: the far end buffers it.
+const LATE_MAX: Duration = Duration::from_secs(1);
 /// Items whose played length is remembered, and cleared ones that are refused.
 const ITEMS_MAX: usize = 64;
 

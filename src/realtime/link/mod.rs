@@ -51,9 +51,10 @@ enum Via {
         call: Call,
         dialer: Dialer,
         call_id: Option<String>,
+        /// It comes up beside the leg that is there, until [`Link::take_over`].
+        staged: bool,
     },
     WebSocket {
-        call: Call,
         socket: socket::Socket,
     },
 }
@@ -74,7 +75,7 @@ impl Link {
         let dialer = Dialer::new(ai)?;
         let connecting = async {
             match transport {
-                Transport::WebRtc => Self::over_webrtc(dialer, call, session).await,
+                Transport::WebRtc => Self::over_webrtc(dialer, call, session, false).await,
                 Transport::WebSocket => Self::over_socket(&dialer, &ai.model, dialect, call, session).await,
             }
         };
@@ -83,8 +84,31 @@ impl Link {
             .unwrap_or(Err(Error::Timeout))
     }
 
-    async fn over_webrtc(dialer: Dialer, call: &Call, session: &Value) -> Result<Self, Error> {
-        let offer = call.ai_offer().await.map_err(Error::Leg)?;
+    /// Opens one over WebRTC beside the leg that is there, which goes on until [`Link::take_over`]. The leg comes up later, as
+    /// the call's events tell (`AiNext`). Bounds and leavings as of [`Link::connect`].
+    pub async fn stage(ai: &config::Ai, call: &Call, session: &Value, deadline: Duration) -> Result<Self, Error> {
+        let dialer = Dialer::new(ai)?;
+        tokio::time::timeout(deadline, Self::over_webrtc(dialer, call, session, true))
+            .await
+            .unwrap_or(Err(Error::Timeout))
+    }
+
+    /// The leg of a link that was staged takes the place of the one that is there.
+    pub fn take_over(&mut self) {
+        if let Via::WebRtc { call, staged, .. } = &mut self.via
+            && std::mem::take(staged)
+        {
+            call.ai_switch();
+        }
+    }
+
+    async fn over_webrtc(dialer: Dialer, call: &Call, session: &Value, staged: bool) -> Result<Self, Error> {
+        let offer = if staged {
+            call.ai_offer_staged().await
+        } else {
+            call.ai_offer().await
+        };
+        let offer = offer.map_err(Error::Leg)?;
         let accepted = dialer.call(&offer, session, None).await?;
         if let Err(error) = call.ai_answer(accepted.answer).await {
             if let Some(id) = &accepted.call_id {
@@ -96,6 +120,7 @@ impl Link {
             call: call.clone(),
             dialer,
             call_id: accepted.call_id,
+            staged,
         };
         Ok(Self { via })
     }
@@ -111,10 +136,7 @@ impl Link {
         let (ears, mouth) = call.ai_pcm().await.map_err(Error::Leg)?;
         let socket = opened.run(dialect, Box::new(ears), Arc::new(mouth));
         Ok(Self {
-            via: Via::WebSocket {
-                call: call.clone(),
-                socket,
-            },
+            via: Via::WebSocket { socket },
         })
     }
 
@@ -127,6 +149,7 @@ impl Link {
     /// the call's events.
     pub fn send(&self, event: &Value) {
         match &self.via {
+            Via::WebRtc { call, staged: true, .. } => call.ai_send_next(event.to_string()),
             Via::WebRtc { call, .. } => call.ai_send(event.to_string()),
             Via::WebSocket { socket, .. } => socket.send(event.clone()),
         }
@@ -140,19 +163,15 @@ impl Link {
         }
     }
 
-    /// Ends it: our side at once, then the service is told, within seconds.
+    /// Tells the service that it is over, within seconds. The call's AI side is the owner's to close: by then it may be another's.
     pub async fn hang_up(self) {
         match self.via {
-            Via::WebRtc { call, dialer, call_id } => {
-                call.ai_close();
+            Via::WebRtc { dialer, call_id, .. } => {
                 if let Some(id) = call_id {
                     dialer.hang_up(&id).await;
                 }
             }
-            Via::WebSocket { call, socket } => {
-                socket.close().await;
-                call.ai_close();
-            }
+            Via::WebSocket { socket } => socket.close().await,
         }
     }
 }

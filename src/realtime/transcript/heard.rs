@@ -42,6 +42,11 @@ impl Rate {
         prefix(text, if fits >= chars as f64 { chars } else { fits as usize })
     }
 
+    /// True if all of `text` fits in `ms` of sound, by what is known: its length, or a rate that has been learnt.
+    pub(super) fn covers(&self, text: &str, ms: i64, whole_ms: Option<f64>) -> bool {
+        (whole_ms.is_some() || self.seconds > 0.0) && self.heard(text, ms, whole_ms) == text
+    }
+
     fn per_second(&self, text: &str) -> f64 {
         if self.seconds > 0.0 {
             return self.chars / self.seconds;

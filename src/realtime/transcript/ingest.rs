@@ -18,6 +18,7 @@ impl Transcript {
             What::ItemDone { previous, item } => self.on_item(now, wall, previous, item, true),
             What::Committed { item_id, previous } => self.touch(now, wall, item_id, |item, _| {
                 item.speaker = Some(Speaker::Candidate);
+                item.committed = true;
                 item.parts.entry(0).or_default();
                 item.place(previous, false)
             }),

@@ -31,6 +31,10 @@ pub(super) struct Item {
     pub(super) over: bool,
     /// The conversation ended before it did.
     pub(super) abandoned: bool,
+    /// Made of speech by the buffer's commit.
+    pub(super) committed: bool,
+    /// To be written down in the next conversation.
+    pub(super) handed_over: bool,
     pub(super) response: Option<String>,
     pub(super) output_index: u32,
     /// What of it was heard: as the service says, and as our play-out says.
@@ -88,6 +92,8 @@ impl Item {
             completed: false,
             over: false,
             abandoned: false,
+            committed: false,
+            handed_over: false,
             response: None,
             output_index: 0,
             truncated_ms: None,
@@ -214,7 +220,7 @@ impl Item {
 
     /// It may be put into the record.
     pub(super) fn is_ready(&self) -> bool {
-        (self.linked || self.overdue) && (self.is_settled() || self.put.is_some())
+        !self.handed_over && (self.linked || self.overdue) && (self.is_settled() || self.put.is_some())
     }
 
     /// The words for the record.

@@ -5,7 +5,7 @@
 //! **Laws:** an entry's id is a UUIDv5 of session, item and part, so that it is the same words' for ever. The same
 //! events in any order, doubled or late, give the same record. What was said stays in the record, whatever is later
 //! deleted or truncated in the model's context. One machine serves one conversation of the service: a new call of the
-//! same interview gets a new one, with `after_sequence` = [`Transcript::last_sequence`].
+//! same interview gets a new one by [`Transcript::hand_over`] and [`Transcript::take_up`].
 
 mod heard;
 mod ingest;
@@ -13,6 +13,7 @@ mod item;
 mod order;
 mod recent;
 mod response;
+mod succession;
 #[cfg(test)]
 mod tests;
 mod voice_clock;
@@ -24,6 +25,7 @@ use item::Item;
 use response::Response;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::{Duration, Instant};
+pub use succession::Legacy;
 use time::OffsetDateTime;
 
 /// From the commit of the candidate's speech until its missing transcription counts as a gap (mended if it comes later).
@@ -90,6 +92,10 @@ pub struct Transcript {
     /// Items that have or may have an entry, in conversation order. Rebuilt when `stale`.
     ranked: Vec<String>,
     stale: bool,
+    /// Turns of the conversation before this that are to be said again here.
+    awaited: VecDeque<succession::Turn>,
+    /// Of this conversation's items, by id: in whose places they stand.
+    adopted: BTreeMap<String, succession::Turn>,
     recent: recent::Recent,
     voice_clock: voice_clock::VoiceClock,
     rate: heard::Rate,
@@ -109,6 +115,8 @@ impl Transcript {
             skipped: BTreeSet::new(),
             ranked: Vec::new(),
             stale: false,
+            awaited: VecDeque::new(),
+            adopted: BTreeMap::new(),
             recent: recent::Recent::default(),
             voice_clock: voice_clock::VoiceClock::default(),
             rate: heard::Rate::default(),
@@ -170,6 +178,7 @@ impl Transcript {
         }
         self.stale = true;
         self.refresh();
+        self.give_up_awaited();
     }
 
     /// What is to be done next.
@@ -184,16 +193,19 @@ impl Transcript {
 
     /// True if no words are awaited: hanging up now loses none.
     pub fn is_settled(&self) -> bool {
-        self.ranked
-            .iter()
-            .filter_map(|id| self.items.get(id))
-            .all(Item::is_settled)
+        self.awaited.is_empty()
+            && self
+                .ranked
+                .iter()
+                .filter_map(|id| self.items.get(id))
+                .all(Item::is_settled)
     }
 
     /// The highest sequence number given out.
     pub fn last_sequence(&self) -> i32 {
+        let own = self.ranked.iter().filter(|id| !self.adopted.contains_key(*id)).count();
         self.after_sequence
-            .saturating_add(i32::try_from(self.ranked.len()).unwrap_or(i32::MAX))
+            .saturating_add(i32::try_from(own).unwrap_or(i32::MAX))
     }
 
     /// What went through.
@@ -226,10 +238,13 @@ impl Transcript {
         if std::mem::take(&mut self.stale) {
             self.ranked = order::ranked(&self.items, &self.responses);
         }
+        self.adopt();
         let mut put = Vec::new();
-        let mut sequence = self.after_sequence;
+        let mut own = self.after_sequence;
         for id in &self.ranked {
-            sequence = sequence.saturating_add(1);
+            let adopted = self.adopted.get(id);
+            own = own.saturating_add(i32::from(adopted.is_none()));
+            let sequence = adopted.map_or(own, |turn| turn.sequence);
             let Some(item) = self.items.get(id) else { continue };
             let moved = item.put.as_ref().is_some_and(|entry| entry.sequence != sequence);
             if !item.dirty && !moved {
@@ -239,7 +254,8 @@ impl Transcript {
             let Some(item) = self.items.get_mut(id) else { continue };
             item.dirty = false;
             if let Some(mut entry) = entry {
-                entry.revision = item.put.as_ref().map_or(1, |put| put.revision);
+                let before = adopted.map_or(0, |turn| turn.revision);
+                entry.revision = item.put.as_ref().map_or(before + 1, |put| put.revision);
                 if item.put.as_ref() != Some(&entry) {
                     entry.revision += i32::from(item.put.is_some());
                     item.put = Some(entry.clone());
@@ -273,13 +289,14 @@ impl Transcript {
             }
             _ => self.rate.heard(&said.text, ms, item.audio_ms()).to_owned(),
         });
+        let adopted = self.adopted.get(id);
         Some(Entry {
-            id: self.entry_id(id),
+            id: adopted.map_or_else(|| self.entry_id(id), |turn| turn.id),
             session: self.session,
             sequence,
             speaker,
             text: said.text,
-            start_time: times.0,
+            start_time: adopted.map_or(times.0, |turn| turn.spoke_from.min(times.0)),
             end_time: times.1,
             item_id: id.to_owned(),
             content_index: 0,

@@ -8,8 +8,6 @@
 use super::{Action, Machine};
 use std::time::{Duration, Instant};
 
-/// A response that was asked for and of which nothing was heard no longer keeps others from being asked for.
-const UNHEARD_MAX: Duration = Duration::from_secs(10);
 /// Refused because of a response that we know nothing of (its end may have overtaken the refusal): when to ask again.
 const REFUSED_WAIT: Duration = Duration::from_secs(2);
 /// Refusals in a row of one response, after which it is not asked for again.
@@ -28,8 +26,8 @@ pub(super) enum Wish {
 enum State {
     #[default]
     Free,
-    /// Sent; nothing heard of it yet.
-    Asked { since: Instant },
+    /// Sent; nothing heard of it yet. `stuck.rs` sees to it that this ends.
+    Asked,
     /// A response is being made.
     Making,
     /// It could not be had, and no response is known to be made.
@@ -53,10 +51,15 @@ impl Floor {
     }
 
     /// Marks a response as asked for, which the caller does.
-    pub(super) fn ask(&mut self, now: Instant, wish: Wish) {
-        self.state = State::Asked { since: now };
+    fn ask(&mut self, wish: Wish) {
+        self.state = State::Asked;
         self.asked = Some(wish);
         self.waiting = false;
+    }
+
+    /// A response is being made.
+    pub(super) fn is_making(&self) -> bool {
+        self.state == State::Making
     }
 
     pub(super) fn started(&mut self) {
@@ -75,25 +78,47 @@ impl Floor {
         }
     }
 
+    /// Something is to be asked for once it is free.
+    pub(super) fn waits(&self) -> bool {
+        self.waiting
+    }
+
     /// Nothing waits any more.
     pub(super) fn forget_wishes(&mut self) {
         self.waiting = false;
     }
 
+    /// What was refused will not be asked for again.
+    pub(super) fn forget_refusal(&mut self) {
+        self.forget_wishes();
+        if matches!(self.state, State::Refused { .. }) {
+            self.state = State::Free;
+        }
+    }
+
     /// When [`Machine::floor_due`] wants to be called.
     pub(super) fn due(&self) -> Option<Instant> {
         match self.state {
-            State::Free | State::Making => None,
-            State::Asked { since } => Some(since + UNHEARD_MAX),
+            State::Free | State::Making | State::Asked => None,
             State::Refused { since } => Some(since + REFUSED_WAIT),
         }
     }
 }
 
 impl Machine {
+    /// Marks a response as asked for, which the caller does: an answer is due.
+    pub(super) fn ask(&mut self, now: Instant, wish: Wish) {
+        self.floor.ask(wish);
+        self.watch.begin(now);
+    }
+
     /// Something that the AI was told wants an answer.
     pub(super) fn answer_wanted(&mut self, now: Instant) {
         if !self.ai_ready || self.goodbye.is_some() {
+            return;
+        }
+        if !self.candidate_hears() {
+            self.owed = true;
             return;
         }
         self.floor.refusals = 0;
@@ -103,8 +128,8 @@ impl Machine {
 
     /// A browser wants the AI to speak. If it does, or was asked to, it has what it wants.
     pub(super) fn nudged(&mut self, now: Instant) {
-        if self.ai_ready && self.greeted && self.goodbye.is_none() && self.floor.is_free() {
-            self.floor.ask(now, Wish::Any);
+        if self.ai_ready && self.greeted && self.goodbye.is_none() && self.floor.is_free() && self.candidate_hears() {
+            self.ask(now, Wish::Any);
             self.actions.push_back(Action::Respond);
         }
     }
@@ -129,7 +154,7 @@ impl Machine {
 
     fn ask_what_waits(&mut self, now: Instant) {
         if self.floor.waiting && self.floor.is_free() {
-            self.floor.ask(now, Wish::Owed);
+            self.ask(now, Wish::Owed);
             self.actions.push_back(Action::Respond);
         }
     }

@@ -1,6 +1,9 @@
 //! The end of an interview that is not cut short: the goodbye is said, heard to its last sound, and then it is over.
 
-use super::{Action, Limits, Machine, Phase, Speaking, floor::Wish};
+use super::{
+    Action, Event, Leg, Limits, Machine, Phase, Speaking,
+    floor::{Floor, Wish},
+};
 use crate::store::EndReason;
 use std::time::Instant;
 
@@ -69,6 +72,7 @@ impl Machine {
             stage,
         });
         self.phase = Phase::Ending { reason };
+        self.forget_next();
         self.floor.forget_wishes();
         self.actions.push_back(Action::StopAnswering);
         self.ask_goodbye_if_due(now);
@@ -76,7 +80,7 @@ impl Machine {
 
     /// Asks for the goodbye as soon as the AI is free: one response at a time.
     pub(super) fn ask_goodbye_if_due(&mut self, now: Instant) {
-        if !self.floor.is_free() || !self.ai_ready {
+        if !self.floor.is_free() || !self.ai_ready || !self.candidate_hears() {
             return;
         }
         if let Some(goodbye) = &mut self.goodbye
@@ -85,18 +89,49 @@ impl Machine {
             goodbye.stage = Stage::Said;
             self.spoke = false;
             self.actions.push_back(Action::AskGoodbye(goodbye.reason));
-            self.floor.ask(now, Wish::Owed);
+            self.ask(now, Wish::Owed);
         }
     }
 
-    pub(super) fn response_started(&mut self) {
+    pub(super) fn response_started(&mut self, now: Instant) {
         self.floor.started();
         self.spoke = false;
         self.sounded = false;
+        if self.breaks_off_unheard() {
+            return;
+        }
+        self.watch.begin(now);
         self.goodbye_goes_on();
     }
 
+    pub(super) fn response_speaks(&mut self) {
+        self.spoke = true;
+        self.watch.rest();
+    }
+
+    /// What was said of it did not reach the candidate: it is to be said again.
+    pub(super) fn goodbye_was_not_heard(&mut self) {
+        if let Some(goodbye) = &mut self.goodbye
+            && !matches!(goodbye.stage, Stage::ToBeAsked)
+        {
+            goodbye.stage = Stage::ToBeAsked;
+        }
+    }
+
+    /// The AI leg is gone in the middle of it. False if all of it was heard.
+    pub(super) fn goodbye_is_to_be_said_again(&mut self) -> bool {
+        let heard_out = self
+            .goodbye
+            .as_ref()
+            .is_some_and(|goodbye| matches!(goodbye.stage, Stage::Tail { .. }));
+        if !heard_out {
+            self.goodbye_was_not_heard();
+        }
+        !heard_out
+    }
+
     pub(super) fn response_done(&mut self, now: Instant) {
+        self.watch.rest();
         if self.floor_free(now) {
             return; // another is asked for: this was not the last
         }
@@ -104,7 +139,11 @@ impl Machine {
         if let Some(goodbye) = &mut self.goodbye {
             match goodbye.stage {
                 // the tool was called first and the goodbye spoken after it, in one response
-                Stage::ToBeAsked if self.spoke && goodbye.reason == EndReason::Interviewer => {
+                Stage::ToBeAsked
+                    if self.spoke
+                        && goodbye.reason == EndReason::Interviewer
+                        && matches!(self.candidate, Leg::Up { .. }) =>
+                {
                     goodbye.stage = Stage::Said;
                 }
                 Stage::ToBeAsked => {
@@ -122,6 +161,10 @@ impl Machine {
     pub(super) fn sound_started(&mut self) {
         self.playing = true;
         self.spoke = true;
+        self.watch.rest();
+        if self.breaks_off_unheard() {
+            return;
+        }
         self.speaking = Speaking::Ai;
         self.goodbye_goes_on();
     }
@@ -156,6 +199,50 @@ impl Machine {
             && matches!(goodbye.stage, Stage::Said)
         {
             goodbye.stage = Stage::Tail { until };
+        }
+    }
+
+    /// The interview ends here, whatever is being said: the candidate's words become a turn, to be transcribed and not to be
+    /// answered; the AI's break off where they were last heard.
+    pub(super) fn last_words(&mut self) {
+        if self.goodbye.is_none() {
+            self.actions.push_back(Action::StopAnswering);
+        }
+        if self.candidate_speaks {
+            self.actions.push_back(Action::CommitSpeech);
+        }
+        self.floor.forget_refusal();
+        if !self.is_quiet() {
+            self.silence();
+        }
+    }
+
+    pub(super) fn silence(&mut self) {
+        let making = !self.floor.is_free();
+        self.actions.push_back(Action::Silence { making });
+    }
+
+    /// Nothing is being said by the AI, nor about to be.
+    pub fn is_quiet(&self) -> bool {
+        self.floor.is_free() && !self.playing
+    }
+
+    /// What still arrives of an interview that is over: an answer that had begun before the AI was told to give none breaks
+    /// off like the one before it.
+    pub(super) fn echo(&mut self, event: &Event) {
+        match event {
+            Event::ResponseStarted => {
+                self.floor.started();
+                self.silence();
+            }
+            Event::ResponseDone => self.floor = Floor::default(),
+            Event::SoundStarted => {
+                self.playing = true;
+                self.silence();
+            }
+            Event::SoundStopped => self.playing = false,
+            Event::AiClosed(_) => self.forget_turn(),
+            _ => {}
         }
     }
 

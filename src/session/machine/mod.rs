@@ -5,9 +5,14 @@
 //! **Law:** `handle(now, event)`, then drain `poll_action()`, then `poll_timeout()` says when to send `Event::Due` and why.
 //! The interviewer greets once in a session's life; a session ends once.
 
+mod ai;
+mod away;
+mod candidate;
 mod deadlines;
 mod floor;
 mod goodbye;
+mod rotation;
+mod stuck;
 mod types;
 
 #[cfg(test)]
@@ -15,14 +20,13 @@ mod tests;
 
 pub use types::{Action, AiLeg, Deadline, DialFailure, Event, Leg, Limits, Phase, Snapshot, Speaking};
 
-use crate::{config::Transport, store::EndReason};
-use floor::{Floor, Wish};
+use crate::store::EndReason;
+use floor::Floor;
 use goodbye::Goodbye;
-use rand::{Rng, SeedableRng, rngs::SmallRng};
-use std::{
-    collections::VecDeque,
-    time::{Duration, Instant},
-};
+use rand::{SeedableRng, rngs::SmallRng};
+use rotation::Rotation;
+use std::{collections::VecDeque, time::Instant};
+use stuck::Watch;
 
 /// The machine of one interview. `supervisor.rs` drives it.
 pub struct Machine {
@@ -36,6 +40,10 @@ pub struct Machine {
     ai_ready: bool,
     /// Dials or connects that failed in a row.
     ai_failures: u32,
+    /// Since when there is no AI, in an interview that had one or wants one.
+    ai_missed_since: Option<Instant>,
+    /// The candidate was told that this may last.
+    ai_noticed: bool,
     /// Of those, how many were WebRTC's own (not the service's refusals): what the fallback is decided by.
     webrtc_failures: u32,
     /// The interviewer has greeted, on whichever leg.
@@ -61,6 +69,14 @@ pub struct Machine {
     /// The AI hears the candidate speak: what is said is not yet a turn of theirs.
     candidate_speaks: bool,
     goodbye: Option<Goodbye>,
+    /// The AI was cut off, or has not answered, since the candidate could not hear: it is to go on once they can.
+    owed: bool,
+    /// When it is to go on, unless the candidate speaks first.
+    go_on_at: Option<Instant>,
+    watch: Watch,
+    rotation: Rotation,
+    /// The AI leg is over a WebSocket, which cannot be two.
+    websocket: bool,
     actions: VecDeque<Action>,
 }
 
@@ -76,6 +92,8 @@ impl Machine {
             ai: AiLeg::None,
             ai_ready: false,
             ai_failures: 0,
+            ai_missed_since: None,
+            ai_noticed: false,
             webrtc_failures: 0,
             greeted,
             started,
@@ -90,6 +108,11 @@ impl Machine {
             speaking: Speaking::Nobody,
             candidate_speaks: false,
             goodbye: None,
+            owed: false,
+            go_on_at: None,
+            watch: Watch::default(),
+            rotation: Rotation::default(),
+            websocket: false,
             actions: VecDeque::new(),
         }
     }
@@ -97,7 +120,8 @@ impl Machine {
     /// One thing happened. Drain [`Machine::poll_action`] before the next call.
     pub fn handle(&mut self, now: Instant, event: Event) {
         if matches!(self.phase, Phase::Over { .. }) {
-            return; // a session ends once; what comes after is an echo
+            self.echo(&event);
+            return; // a session ends once
         }
         let before = self.snapshot();
         match event {
@@ -110,8 +134,13 @@ impl Machine {
             Event::DialFailed(failure) => self.dial_failed(now, &failure),
             Event::AiReady => self.ai_ready(now),
             Event::AiClosed(cause) => self.ai_closed(now, &cause),
-            Event::ResponseStarted => self.response_started(),
-            Event::ResponseSpeaks => self.spoke = true,
+            Event::AiExpires { after } => self.session_begins(now, after),
+            Event::NextReady => self.next_ready(),
+            Event::NextFailed(cause) => self.next_failed(now, &cause),
+            Event::TakenUp { speaks } => self.taken_up(now, speaks),
+            Event::CutOff => self.cut_off(),
+            Event::ResponseStarted => self.response_started(now),
+            Event::ResponseSpeaks => self.response_speaks(),
             Event::ResponseDone => self.response_done(now),
             Event::SoundStarted => self.sound_started(),
             Event::SoundStopped => self.sound_stopped(now),
@@ -131,6 +160,7 @@ impl Machine {
             }
             Event::Due => self.due(now),
         }
+        self.heed_pause(now);
         // the end tells everyone by itself, and is the last action of all
         if self.snapshot() != before && !matches!(self.phase, Phase::Over { .. }) {
             self.actions.push_back(Action::Tell);
@@ -163,242 +193,9 @@ impl Machine {
         self.greeted
     }
 
-    // === the candidate's leg ===
-
-    fn offered(&mut self, now: Instant) {
-        if !matches!(self.candidate, Leg::Up { .. }) {
-            self.candidate = Leg::Connecting { since: now };
-            self.note("candidate", "connecting", "an offer was answered");
-        }
-        if matches!(self.ai, AiLeg::None | AiLeg::Gone { .. }) {
-            self.dial(now); // beside the candidate's own connecting, so that neither waits for the other
-        }
-        self.presence(now);
-    }
-
-    fn candidate_up(&mut self, now: Instant) {
-        self.candidate = Leg::Up { since: now };
-        self.note("candidate", "up", "");
-        self.first_up.get_or_insert(now);
-        self.actions.push_back(Action::Connected);
-        self.presence(now);
-        self.greet(now);
-    }
-
-    fn candidate_lost(&mut self, now: Instant, cause: &'static str) {
-        if matches!(self.candidate, Leg::Up { .. }) {
-            self.candidate = Leg::Lost { since: now, cause };
-            self.note("candidate", "lost", cause);
-            self.actions.push_back(Action::Disconnected);
-            self.actions.push_back(Action::Renegotiate {
-                ice_restart: true,
-                reason: "lost",
-            });
-            self.presence(now);
-        }
-    }
-
-    /// Heard again: after a silence, or on the new way that an answered offer (an ICE restart) has opened.
-    fn candidate_back(&mut self, now: Instant) {
-        if matches!(self.candidate, Leg::Lost { .. } | Leg::Connecting { .. }) {
-            self.candidate = Leg::Up { since: now };
-            self.note("candidate", "back", "");
-            self.actions.push_back(Action::Connected);
-            self.presence(now);
-            self.greet(now);
-        }
-    }
-
-    fn candidate_closed(&mut self, now: Instant, cause: &'static str) {
-        if !matches!(self.candidate, Leg::None | Leg::Gone { .. }) {
-            self.candidate = Leg::Gone { since: now, cause };
-            self.note("candidate", "gone", cause);
-            self.actions.push_back(Action::Disconnected);
-            self.actions.push_back(Action::Renegotiate {
-                ice_restart: false,
-                reason: "gone",
-            });
-            self.presence(now);
-        }
-    }
-
-    fn candidate_speaks(&mut self, now: Instant, on: bool) {
-        self.candidate_speaks = on;
-        self.speaking = if on {
-            Speaking::Candidate
-        } else if self.playing {
-            Speaking::Ai
-        } else {
-            Speaking::Nobody
-        };
-        if on {
-            self.goodbye_goes_on();
-        } else if !self.playing && self.floor.is_free() {
-            self.tail(now);
-        }
-    }
-
-    /// Notes whether anybody of the candidate's is there.
-    fn presence(&mut self, now: Instant) {
-        let there = self.sockets > 0 || matches!(self.candidate, Leg::Connecting { .. } | Leg::Up { .. });
-        self.alone_since = match (there, self.alone_since) {
-            (true, _) => None,
-            (false, Some(since)) => Some(since),
-            (false, None) => Some(now),
-        };
-    }
-
-    // === the AI's leg ===
-
-    fn dial(&mut self, now: Instant) {
-        let transport =
-            if self.limits.transport == Transport::WebSocket || self.webrtc_failures >= self.limits.fallback_after {
-                Transport::WebSocket
-            } else {
-                Transport::WebRtc
-            };
-        self.ai = AiLeg::Dialling { since: now };
-        self.ai_ready = false;
-        if matches!(self.phase, Phase::Waiting) {
-            self.phase = Phase::Connecting;
-        }
-        self.actions.push_back(Action::DialAi(transport));
-    }
-
-    fn dialled(&mut self, now: Instant) {
-        if matches!(self.ai, AiLeg::Dialling { .. }) {
-            self.ai = AiLeg::Connecting { since: now };
-        }
-    }
-
-    fn dial_failed(&mut self, now: Instant, failure: &DialFailure) {
-        if !matches!(self.ai, AiLeg::Dialling { .. } | AiLeg::Connecting { .. }) {
-            return;
-        }
-        if failure.transport_fault {
-            self.webrtc_failures += 1;
-        }
-        if failure.permanent {
-            self.note("ai", "refused", &failure.cause);
-            self.give_up(now, &failure.cause);
-        } else {
-            self.ai_failed(now, &failure.cause, failure.retry_after);
-        }
-    }
-
-    fn ai_ready(&mut self, now: Instant) {
-        if matches!(self.ai, AiLeg::None | AiLeg::Gone { .. } | AiLeg::Backoff { .. }) {
-            return; // a leg that was given up
-        }
-        self.ai = AiLeg::Up { since: now };
-        self.ai_ready = true;
-        self.ai_failures = 0;
-        self.webrtc_failures = 0;
-        self.phase = match std::mem::replace(&mut self.phase, Phase::Waiting) {
-            Phase::Waiting | Phase::Connecting => Phase::Live,
-            other @ (Phase::Live | Phase::Ending { .. } | Phase::Over { .. }) => other,
-        };
-        self.note("ai", "up", "");
-        if self.greeted {
-            self.actions.push_back(Action::TakeUpAgain);
-            self.floor.ask(now, Wish::Owed);
-        }
-        self.greet(now);
-    }
-
-    fn ai_closed(&mut self, now: Instant, cause: &str) {
-        if matches!(self.ai, AiLeg::None | AiLeg::Gone { .. } | AiLeg::Backoff { .. }) {
-            return;
-        }
-        if !matches!(self.ai, AiLeg::Up { .. }) {
-            self.webrtc_failures += 1;
-        }
-        self.actions.push_back(Action::HangUpAi);
-        self.ai_failed(now, cause, None);
-    }
-
-    /// The AI leg failed in a way that another attempt may mend: wait and dial, a bounded number of times.
-    fn ai_failed(&mut self, now: Instant, cause: &str, retry_after: Option<Duration>) {
-        self.note("ai", "lost", cause);
-        self.forget_turn();
-        self.ai_ready = false;
-        self.ai_failures += 1;
-        if self.goodbye.is_some() {
-            // nothing is left to say but goodbye: the end does not wait for another leg
-            let reason = self
-                .goodbye
-                .as_ref()
-                .map_or(EndReason::Failed, |goodbye| goodbye.reason);
-            self.over(now, reason, None);
-            return;
-        }
-        if self.ai_failures > self.limits.ai_attempts_max {
-            self.give_up(now, cause);
-            return;
-        }
-        if self.ai_failures == self.limits.notice_after {
-            self.actions.push_back(Action::Notice("ai_unreachable"));
-        }
-        let exponential = self.limits.backoff_first * 2u32.saturating_pow((self.ai_failures - 1).min(16));
-        let capped = exponential.min(self.limits.backoff_max);
-        // full jitter above half, so that sessions that fell together do not rise together
-        let jittered = capped.mul_f64(self.random.random_range(0.5..1.0));
-        let wait = if self.ai_failures == 1 && retry_after.is_none() {
-            Duration::ZERO
-        } else {
-            jittered
-        };
-        self.ai = AiLeg::Backoff {
-            until: now + retry_after.unwrap_or(wait).min(self.limits.retry_after_max),
-        };
-    }
-
-    /// No further attempt. An interview that was under way has failed; one that had not begun is kept for another try: the
-    /// candidate's next offer dials again.
-    fn give_up(&mut self, now: Instant, cause: &str) {
-        if self.greeted {
-            self.over(now, EndReason::Failed, Some(format!("ai: {cause}")));
-            return;
-        }
-        self.drop_ai();
-        self.ai_failures = 0;
-        self.ai = AiLeg::Gone { cause: "refused" };
-        self.phase = Phase::Waiting;
-        self.actions.push_back(Action::Notice("ai_unreachable"));
-    }
-
-    fn greet(&mut self, now: Instant) {
-        if self.ai_ready && matches!(self.candidate, Leg::Up { .. }) && !self.greeted {
-            self.greeted = true;
-            self.started.get_or_insert(now);
-            self.actions.push_back(Action::Greet);
-            self.floor.ask(now, Wish::Any);
-        }
-    }
-
-    fn forget_turn(&mut self) {
-        self.floor = Floor::default();
-        self.candidate_speaks = false;
-        self.spoke = false;
-        self.playing = false;
-        self.speaking = Speaking::Nobody;
-    }
-
-    fn drop_ai(&mut self) {
-        self.forget_turn();
-        self.ai_ready = false;
-        self.actions.push_back(Action::HangUpAi);
-    }
-
-    // === the end ===
-
     fn over(&mut self, now: Instant, reason: EndReason, failure: Option<String>) {
-        if self.candidate_speaks && self.ai_ready {
-            // what is being said is said: it becomes a turn, to be transcribed and not to be answered
-            if self.goodbye.is_none() {
-                self.actions.push_back(Action::StopAnswering);
-            }
-            self.actions.push_back(Action::CommitSpeech);
+        if self.ai_ready {
+            self.last_words();
         }
         self.note("session", "ended", failure.as_deref().unwrap_or(""));
         self.phase = Phase::Over { reason, at: now };

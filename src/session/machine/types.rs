@@ -14,18 +14,26 @@ pub struct Limits {
     pub resume_window: Duration,
     /// From a dial to an open channel.
     pub ai_connect_max: Duration,
+    /// How long the service keeps a session, until it says so itself.
+    pub ai_session: Duration,
     /// From an answered offer to a leg that is up.
     pub candidate_connect_max: Duration,
     /// The first wait before dialling again; doubles, with jitter.
     pub backoff_first: Duration,
-    /// The longest such wait.
+    /// The longest such wait at first, while an AI has been missed for less than `backoff_eager`.
+    pub backoff_soon: Duration,
+    /// See `backoff_soon`.
+    pub backoff_eager: Duration,
+    /// The longest such wait from then on.
     pub backoff_max: Duration,
     /// The most that a service's `Retry-After` is believed.
     pub retry_after_max: Duration,
-    /// Failures in a row after which the session has failed.
-    pub ai_attempts_max: u32,
-    /// Failures in a row after which the candidate is told.
-    pub notice_after: u32,
+    /// How long an AI is missed before the session has failed.
+    pub ai_missed_max: Duration,
+    /// How long an answer that is due may be awaited before the AI is nudged, and once more before it is given up.
+    pub answer_max: Duration,
+    /// How long an AI is missed before the candidate is told that this may last.
+    pub notice_after: Duration,
     /// WebRTC failures in a row after which the WebSocket takes over.
     pub fallback_after: u32,
     /// From the wish to end to the end, whatever is still being said.
@@ -43,12 +51,16 @@ impl Default for Limits {
             warn_before: Duration::from_secs(120),
             resume_window: Duration::from_secs(120),
             ai_connect_max: Duration::from_secs(15),
+            ai_session: Duration::from_secs(60 * 60),
             candidate_connect_max: Duration::from_secs(15),
-            backoff_first: Duration::from_millis(500),
+            backoff_first: Duration::from_millis(250),
+            backoff_soon: Duration::from_millis(1_200),
+            backoff_eager: Duration::from_secs(60),
             backoff_max: Duration::from_secs(15),
             retry_after_max: Duration::from_secs(60),
-            ai_attempts_max: 12,
-            notice_after: 3,
+            ai_missed_max: Duration::from_secs(300),
+            answer_max: Duration::from_millis(3_500),
+            notice_after: Duration::from_secs(10),
             fallback_after: 2,
             goodbye_max: Duration::from_secs(45),
             tail: Duration::from_millis(800),
@@ -78,6 +90,22 @@ pub enum Event {
     AiReady,
     /// The AI's leg or channel is gone.
     AiClosed(String),
+    /// The AI service has said when it ends this session by itself.
+    AiExpires {
+        /// From now.
+        after: Duration,
+    },
+    /// The leg that is to take over is up and its channel is open.
+    NextReady,
+    /// It could not be had, or is gone.
+    NextFailed(String),
+    /// A new AI leg has been told what was said: see [`Action::TakeUpAgain`].
+    TakenUp {
+        /// Its turn is next.
+        speaks: bool,
+    },
+    /// Of what the AI said before the candidate could not hear, not all was heard.
+    CutOff,
     /// A response is being made.
     ResponseStarted,
     /// The response that is being made has words to speak.
@@ -139,8 +167,24 @@ pub enum Action {
     StopAnswering,
     /// What the candidate is saying is to be a turn, finished or not.
     CommitSpeech,
-    /// A new AI leg in a conversation that has begun: give it the history, without a second greeting.
+    /// Break off what the AI is saying or about to say: nobody hears it any more.
+    Silence {
+        /// A response is being made, or asked for; else only its sound goes on.
+        making: bool,
+    },
+    /// A new AI leg in a conversation that has begun: give it the history, and the candidate's speech that the one before did
+    /// not write down; answer with `TakenUp`.
     TakeUpAgain,
+    /// Make a second AI leg beside the first; answer with `NextReady` or `NextFailed`.
+    DialNext(Transport),
+    /// Give the second leg up.
+    DropNext,
+    /// The second leg takes over now, at a pause: as in `TakeUpAgain`, and the first is hung up.
+    SwitchAi,
+    /// The candidate cannot hear: the record is to say of the AI's words what was heard of them.
+    CutAtHeard,
+    /// The candidate is back and was not told all: tell the AI where it was cut off. A response is asked for beside it.
+    GoOn,
     /// Tell the AI that its `end_session` was heard.
     AnswerEndTool {
         /// Whose answer it is.
@@ -200,8 +244,18 @@ pub enum Deadline {
     CandidateConnect,
     /// The goodbye should be over, or its last sound heard.
     Goodbye,
-    /// A response that was asked for should have begun, or may be asked for again.
+    /// A response that was refused may be asked for again.
     Response,
+    /// The AI is to go on where it was not heard.
+    GoOn,
+    /// An answer was due and none came.
+    Stuck,
+    /// A second AI leg is to be made before the service ends the first.
+    Rotate,
+    /// The second leg should be up by now.
+    NextConnect,
+    /// There is a pause, in which the second leg can take over.
+    Switch,
 }
 
 /// Where the session stands.

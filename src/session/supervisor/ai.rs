@@ -10,18 +10,22 @@ use crate::{
         instructions::first_name,
         link::{Link, LinkEvent},
         session::Brief,
-        transcript::Transcript,
+        transcript::{Legacy, Transcript},
     },
     session::{
         machine::{DialFailure, Event},
         meaning::{Meaning, Reader},
+        standing::Standing,
     },
+    store::Speaker,
 };
 use serde_json::Value;
 use std::time::Duration;
 use tokio::task::JoinError;
 use vivavoce_media::{CloseCause, LegEvent};
 
+/// What was forwarded so shortly before a leg was last heard may not have been heard: better said twice than not at all.
+const HEARD_SLACK: Duration = Duration::from_millis(120);
 /// How long a dial may take, all told.
 const DIAL_MAX: Duration = Duration::from_secs(12);
 
@@ -30,10 +34,8 @@ impl Supervisor {
     pub(super) fn dial(&mut self, transport: Transport) {
         self.ready_early = false;
         self.reader = Reader::default();
-        if !self.record.is_empty() {
-            let last = self.transcript.last_sequence();
-            self.transcript = Transcript::new(self.begin.session.id, last);
-        }
+        // nothing of the candidate's before the history
+        self.call.release_to_ai(!self.machine.greeted());
         let (ai, dialect, call, begin) = (
             self.deps.ai.clone(),
             self.deps.dialect.clone(),
@@ -97,6 +99,50 @@ impl Supervisor {
         }
     }
 
+    /// The AI leg is lost, and another is to take its place: what was unfinished goes over.
+    pub(super) fn lose_ai(&mut self) {
+        let legacy = self.leave_conversation();
+        self.call.ai_again();
+        self.hang_up();
+        self.transcript = Transcript::take_up(self.begin.session.id, legacy);
+    }
+
+    /// What was unfinished in the conversation that ends here, for the next.
+    pub(super) fn leave_conversation(&mut self) -> Legacy {
+        let silent = std::mem::take(&mut self.ai_silent);
+        self.transcript.cut(clock::wall() - silent - HEARD_SLACK);
+        let legacy = self.transcript.hand_over();
+        self.is_open = self.turns.is_open() || legacy.turns() > 0;
+        self.turns.forget();
+        while let Some(action) = self.transcript.poll_action() {
+            self.record_or_show(action);
+        }
+        legacy
+    }
+
+    /// The candidate has heard nothing for some time: what the AI said since is not said.
+    pub(super) fn cut_at_heard(&mut self) {
+        let silent = std::mem::take(&mut self.candidate_silent);
+        self.call.candidate_missed();
+        let cuts = self.transcript.cut(clock::wall() - silent - HEARD_SLACK);
+        if !cuts.is_empty() {
+            self.machine.handle(clock::monotonic(), Event::CutOff);
+        }
+        for (item_id, ms) in cuts {
+            // the service knows of what it sent, not of what was heard
+            self.send_ai(vec![self.deps.dialect.truncate(&item_id, ms)]);
+        }
+    }
+
+    /// The candidate can hear again, and was cut off from the AI's words.
+    pub(super) fn go_on(&mut self) {
+        let last = self.record.in_order().into_iter().next_back().cloned();
+        let heard = last
+            .filter(|last| last.speaker == Speaker::Ai && last.interrupted)
+            .and_then(|last| last.heard_text);
+        self.send_ai_unspoken(self.deps.dialect.go_on(heard.as_deref()));
+    }
+
     pub(super) fn send_ai(&mut self, events: Vec<Value>) {
         let Some(link) = &self.link else { return };
         for event in events {
@@ -115,10 +161,20 @@ impl Supervisor {
         self.send_ai(events);
     }
 
-    /// A new AI leg in a conversation that has begun: its history, no second greeting.
+    /// A new AI leg in a conversation that has begun: its history, then the candidate's speech that was kept.
     pub(super) fn take_up_again(&mut self) {
         let history: Vec<_> = self.record.in_order().into_iter().cloned().collect();
+        let standing = Standing::of(&history, std::mem::take(&mut self.is_open));
         self.send_ai_unspoken(self.deps.dialect.take_up(&history));
+        self.call.release_to_ai(true);
+        tracing::info!(
+            leg = "ai",
+            ?standing,
+            entries = history.len(),
+            "a new leg takes the interview up"
+        );
+        let speaks = standing != Standing::Candidates;
+        self.machine.handle(clock::monotonic(), Event::TakenUp { speaks });
     }
 
     pub(super) fn typed(&mut self, text: &str, id: &str) {
@@ -159,7 +215,10 @@ impl Supervisor {
             }
             LegEvent::Message { text } => self.heard(&text),
             LegEvent::ChannelClosed { .. } => self.tell(Event::AiClosed("its channel was closed".into())),
-            LegEvent::Lost { .. } => self.tell(Event::AiClosed("silent".into())),
+            LegEvent::Lost { silent, .. } => {
+                self.ai_silent = silent;
+                self.tell(Event::AiClosed("silent".into()));
+            }
             LegEvent::Closed {
                 cause: CloseCause::Local,
             }
@@ -176,6 +235,9 @@ impl Supervisor {
         let event = self.deps.dialect.parse(text);
         self.transcript.handle(now, wall, &event);
         self.measure(now, &event.what);
+        if let Some(has) = self.turns.read(now, &event.what) {
+            self.call.ai_has(has.upto, has.is_open);
+        }
         self.committed(&event.what);
         for frame in self.mirror.frames(text) {
             self.call.candidate_send(frame);
@@ -200,6 +262,13 @@ impl Supervisor {
     fn measure(&mut self, now: std::time::Instant, what: &What) {
         match what {
             What::SpeechStopped { .. } => self.ceased = Some(now),
+            What::SessionCreated {
+                expires_at: Some(expires_at),
+            } => {
+                let left = expires_at - clock::wall().unix_timestamp();
+                let after = Duration::from_secs(u64::try_from(left).unwrap_or_default());
+                self.tell(Event::AiExpires { after });
+            }
             What::Malformed => self.deps.metrics.ai_event_unread("malformed"),
             What::Unknown { .. } => self.deps.metrics.ai_event_unread("unknown"),
             What::PlayStarted { .. } => {

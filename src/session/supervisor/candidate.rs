@@ -51,7 +51,7 @@ impl Supervisor {
             } => {
                 self.recording_url = recording_url.or(self.recording_url.take());
                 self.tell(Event::EndAsked(reason));
-                let _ = reply.send(());
+                self.await_end(reply);
             }
             Command::MoveTo(url) => self.move_to(url),
             Command::LetGo(how) => self.left = Some(how),
@@ -173,6 +173,7 @@ impl Supervisor {
         match event {
             Some(MediaEvent::Candidate(event)) => self.candidate_event(event),
             Some(MediaEvent::Ai(event)) => self.ai_event(event),
+            Some(MediaEvent::AiNext(event)) => self.next_event(&event),
             Some(MediaEvent::Closed(_)) | None => {
                 if self.ended.is_none() {
                     tracing::error!("the call is gone from its shard");
@@ -189,10 +190,13 @@ impl Supervisor {
                 self.deps.metrics.connected(Leg::Candidate, took);
                 self.tell(Event::CandidateUp);
             }
-            LegEvent::Lost { cause } => self.tell(Event::CandidateLost(match cause {
-                LossCause::Silent => "silent",
-                LossCause::Ice => "ice",
-            })),
+            LegEvent::Lost { cause, silent } => {
+                self.candidate_silent = silent;
+                self.tell(Event::CandidateLost(match cause {
+                    LossCause::Silent => "silent",
+                    LossCause::Ice => "ice",
+                }));
+            }
             LegEvent::Back => self.tell(Event::CandidateBack),
             LegEvent::Closed {
                 cause: CloseCause::Local,

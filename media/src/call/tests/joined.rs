@@ -46,7 +46,7 @@ fn nothing_of_the_candidates_description_is_in_the_offer_to_the_ai() {
     world.browser_joins();
     let (_, offer) = world
         .core
-        .ai_offer(world.now, "10.0.0.3:7000".parse().unwrap())
+        .ai_offer(world.now, "10.0.0.3:7000".parse().unwrap(), false)
         .unwrap();
     assert!(offer.ends_with("\r\n"));
     let theirs = world.browser.leg.offer();
@@ -214,13 +214,16 @@ fn a_candidate_that_falls_silent_is_lost_and_what_the_ai_says_meanwhile_waits() 
     world.loses = Box::new(|to, _| matches!(to, To::Relay(Side::Candidate) | To::Browser));
     let gone = world.now;
     world.talk(10..260);
-    let lost = world.events.iter().find(|(_, event)| {
-        *event
-            == Event::Candidate(LegEvent::Lost {
-                cause: LossCause::Silent,
-            })
+    let lost = world.events.iter().find_map(|(at, event)| match event {
+        Event::Candidate(LegEvent::Lost {
+            cause: LossCause::Silent,
+            silent,
+        }) => Some((*at, *silent)),
+        _ => None,
     });
-    assert!(lost.unwrap().0 - gone <= 2000 * MS);
+    let (at, silent) = lost.unwrap();
+    assert!(at - gone <= 2000 * MS);
+    assert!((1700 * MS..1800 * MS).contains(&silent), "{silent:?}");
     assert!(world.core.stats().held_ms[1] > 2500);
     world.loses = Box::new(|_, _| false);
     world.run(1000 * MS);

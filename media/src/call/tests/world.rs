@@ -120,7 +120,7 @@ impl World {
     }
 
     pub(super) fn openai_dialled(&mut self) {
-        let (generation, offer) = self.core.ai_offer(self.now, RELAY_AI.parse().unwrap()).unwrap();
+        let (generation, offer) = self.core.ai_offer(self.now, RELAY_AI.parse().unwrap(), false).unwrap();
         self.generations[1] = generation;
         let address: SocketAddr = "10.0.0.4:8000".parse().unwrap();
         let openai = CandidateLeg::new(

@@ -40,6 +40,8 @@ pub(crate) struct Manner {
     pub(crate) controlling: bool,
     /// Between consent checks.
     pub(crate) consent_every: Duration,
+    /// While nothing is heard: after how long to ask out of turn, and how often from then on.
+    pub(crate) consent_quiet: (Duration, Duration),
     /// Silence after which the leg is lost, where the far end answers our checks.
     pub(crate) silence_max: Duration,
     /// The same where it has never answered one.
@@ -153,7 +155,7 @@ impl Peer {
             waiting: VecDeque::new(),
             flight: DtlsFlight::default(),
             use_candidate: UseCandidate::default(),
-            keepalive: Keepalive::new(manner.consent_every),
+            keepalive: Keepalive::new(manner.consent_every, manner.consent_quiet),
             follow: PairFollow::default(),
             liveness: Liveness::new(now),
             next: None,

@@ -115,7 +115,7 @@ impl Peer {
             return;
         };
         let transaction: TransactionId = rand::random();
-        if !self.setup.remedies.keepalive || !self.keepalive.is_due(now, to, transaction) {
+        if !self.setup.remedies.keepalive || !self.keepalive.is_due(now, self.liveness.last_heard(), to, transaction) {
             return;
         }
         let username = format!("{}:{}", theirs.ufrag, ours.ufrag);

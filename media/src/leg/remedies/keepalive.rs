@@ -17,17 +17,23 @@ const PENDING_MAX: usize = 16;
 #[derive(Debug)]
 pub(crate) struct Keepalive {
     every: Duration,
+    /// While nothing is heard: after how long to ask out of turn, and how often from then on.
+    quiet: (Duration, Duration),
     due: Option<Instant>,
+    sent: Option<Instant>,
     pending: Vec<(TransactionId, SocketAddr, Instant)>,
     answered: u64,
     round_trip: Option<Duration>,
 }
 
 impl Keepalive {
-    pub(crate) fn new(every: Duration) -> Self {
+    /// `quiet`: while nothing at all is heard, after how long to ask out of turn, and how often from then on.
+    pub(crate) fn new(every: Duration, quiet: (Duration, Duration)) -> Self {
         Self {
             every,
+            quiet,
             due: None,
+            sent: None,
             pending: Vec::new(),
             answered: 0,
             round_trip: None,
@@ -41,16 +47,20 @@ impl Keepalive {
         }
     }
 
-    /// When a check is due.
-    pub(crate) fn poll_timeout(&self) -> Option<Instant> {
-        self.due
+    /// When a check is due, of a far end that was last heard then.
+    pub(crate) fn poll_timeout(&self, heard: Instant) -> Option<Instant> {
+        let (first, then) = self.quiet;
+        let asked = self.sent.map(|sent| sent + then);
+        let out_of_turn = asked.map_or(heard + first, |again| again.max(heard + first));
+        self.due.map(|due| due.min(out_of_turn))
     }
 
     /// Whether to send a check now, of this name, to there.
-    pub(crate) fn is_due(&mut self, now: Instant, to: SocketAddr, transaction: TransactionId) -> bool {
-        match self.due {
+    pub(crate) fn is_due(&mut self, now: Instant, heard: Instant, to: SocketAddr, transaction: TransactionId) -> bool {
+        match self.poll_timeout(heard) {
             Some(due) if due <= now => {
                 self.due = Some(now + self.every);
+                self.sent = Some(now);
                 self.note(now, to, transaction);
                 true
             }

@@ -211,7 +211,13 @@ async fn keepalives_that_are_not_answered() {
         }
         let mut lost = false;
         while let Ok(event) = events.try_recv() {
-            lost |= event == Event::Ai(LegEvent::Lost { cause: LossCause::Ice });
+            lost |= matches!(
+                event,
+                Event::Ai(LegEvent::Lost {
+                    cause: LossCause::Ice,
+                    ..
+                })
+            );
         }
         call.ai_send("still there?".into());
         let arrived = eventually(Duration::from_secs(2), async || {

@@ -5,5 +5,6 @@ mod conversation;
 mod events;
 mod facts;
 mod rig;
+mod succession;
 mod traces;
 mod world;

@@ -75,7 +75,7 @@ impl Rig {
         assert!(self.tap.is_settled());
     }
 
-    fn drain(&mut self) {
+    pub(super) fn drain(&mut self) {
         while let Some(action) = self.tap.poll_action() {
             match action {
                 Action::Put(entries) => {

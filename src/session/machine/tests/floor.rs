@@ -1,16 +1,7 @@
 //! One response at a time, none forgotten, none after the goodbye; and what the candidate is saying at the end.
 
 use super::*;
-
-fn asks(actions: &[Action]) -> usize {
-    let asks = |it: &&Action| {
-        matches!(
-            it,
-            Action::Greet | Action::Respond | Action::AskGoodbye(_) | Action::TakeUpAgain
-        )
-    };
-    actions.iter().filter(asks).count()
-}
+use std::time::Duration;
 
 /// Live, and the greeting is made and played.
 fn greeted() -> Story {
@@ -103,10 +94,17 @@ fn a_service_that_always_refuses_is_not_asked_for_ever() {
 #[test]
 fn a_response_of_which_nothing_is_heard_does_not_keep_the_next_from_being_asked_for() {
     let mut story = live();
+    let asked = story.now;
     story.then(Event::AnswerWanted);
-    assert_eq!(story.until(Deadline::Response), vec![Action::Respond]);
-    story.until(Deadline::Response);
-    assert!(!matches!(story.machine.poll_timeout(), Some((_, Deadline::Response))));
+    assert_eq!(story.until(Deadline::Stuck), vec![Action::Respond], "it is nudged");
+    assert!(story.now - asked <= Duration::from_secs(5));
+    let actions = story.until(Deadline::Stuck);
+    assert!(
+        actions.contains(&Action::HangUpAi),
+        "then another leg is to do it: {actions:?}"
+    );
+    story.then(Event::Dialled);
+    assert!(story.then(Event::AiReady).contains(&Action::TakeUpAgain));
 }
 
 #[test]
@@ -126,7 +124,8 @@ fn a_new_leg_asks_by_taking_up_and_forgets_what_the_old_one_owed() {
     assert_eq!(asks(&story.then(Event::AnswerWanted)), 0, "nobody is there to be asked");
     story.until(Deadline::Redial);
     story.then(Event::Dialled);
-    assert_eq!(asks(&story.then(Event::AiReady)), 1);
+    assert_eq!(asks(&story.then(Event::AiReady)), 0, "first it is told what was said");
+    assert_eq!(story.then(Event::TakenUp { speaks: true }), vec![Action::Respond]);
     assert_eq!(asks(&story.then(Event::Nudged)), 0, "taking up is a response");
     story.then(Event::ResponseStarted);
     assert_eq!(asks(&story.then(Event::ResponseDone)), 0);
@@ -156,7 +155,7 @@ fn after_the_goodbye_has_begun_nothing_else_is_asked_for() {
 
 #[test]
 fn a_goodbye_waits_for_what_was_asked_for_and_survives_a_refusal() {
-    let mut story = live();
+    let mut story = greeted();
     let actions = story.until_any(Deadline::TimeLimit);
     assert!(actions.contains(&Action::StopAnswering));
     assert_eq!(asks(&actions), 1);
@@ -241,4 +240,57 @@ fn there_is_nothing_to_commit_where_nobody_speaks_or_nobody_hears() {
         let actions = story.then(Event::EndAsked(EndReason::Candidate));
         assert!(!actions.contains(&Action::CommitSpeech), "{events:?}: {actions:?}");
     }
+}
+
+#[test]
+fn what_the_ai_says_at_the_end_breaks_off_and_nothing_new_is_begun() {
+    let end = || Action::End {
+        reason: EndReason::Candidate,
+        failure: None,
+    };
+    // being made; made and still sounding; asked for and not begun
+    let busy: [(&[Event], bool); 3] = [
+        (&[Event::ResponseStarted], true),
+        (
+            &[Event::ResponseStarted, Event::SoundStarted, Event::ResponseDone],
+            false,
+        ),
+        (&[Event::Nudged], true),
+    ];
+    for (events, making) in busy {
+        let mut story = greeted();
+        for event in events {
+            story.then(event.clone());
+        }
+        let actions = story.then(Event::EndAsked(EndReason::Candidate));
+        assert_eq!(
+            actions,
+            vec![Action::StopAnswering, Action::Silence { making }, end()],
+            "{events:?}"
+        );
+        assert!(!story.machine.is_quiet());
+        story.then(Event::ResponseDone);
+        story.then(Event::SoundStopped);
+        assert!(story.machine.is_quiet(), "{events:?}");
+    }
+    // a refusal is not waited for: it will not be asked again
+    let mut story = greeted();
+    story.then(Event::Nudged);
+    story.then(Event::ResponseRefused);
+    let actions = story.then(Event::EndAsked(EndReason::Candidate));
+    assert_eq!(actions, vec![Action::StopAnswering, end()]);
+    assert!(story.machine.is_quiet());
+    // the service had begun an answer by itself before it could know
+    assert_eq!(
+        story.then(Event::ResponseStarted),
+        vec![Action::Silence { making: true }]
+    );
+    assert!(!story.machine.is_quiet());
+    assert_eq!(story.then(Event::SoundStarted), vec![Action::Silence { making: true }]);
+    assert!(story.then(Event::ResponseDone).is_empty());
+    assert!(story.then(Event::SoundStopped).is_empty());
+    assert!(story.machine.is_quiet());
+    story.then(Event::ResponseStarted);
+    story.then(Event::AiClosed("peer".into()));
+    assert!(story.machine.is_quiet(), "nobody is there to say more");
 }

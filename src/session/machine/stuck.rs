@@ -1,0 +1,51 @@
+//! An interviewer that is stuck: an answer is due and none comes. It is nudged, then another leg takes its place.
+
+use super::{Action, Machine, floor::Wish};
+use std::time::Instant;
+
+/// What is waited for, and since when.
+#[derive(Debug, Default)]
+pub(super) struct Watch {
+    since: Option<Instant>,
+    nudged: bool,
+}
+
+impl Watch {
+    /// Nothing is due any more.
+    pub(super) fn rest(&mut self) {
+        *self = Self::default();
+    }
+
+    pub(super) fn begin(&mut self, now: Instant) {
+        self.since = Some(now);
+    }
+}
+
+impl Machine {
+    /// When [`Machine::stuck_due`] wants to be called.
+    pub(super) fn stuck_at(&self) -> Option<Instant> {
+        self.watch.since.map(|since| since + self.limits.answer_max)
+    }
+
+    /// The candidate has ceased to speak: turn detection will have the AI answer.
+    pub(super) fn turn_ended(&mut self, now: Instant) {
+        if self.ai_ready && self.goodbye.is_none() && self.candidate_hears() && self.is_quiet() {
+            self.watch.begin(now);
+        }
+    }
+
+    pub(super) fn stuck_due(&mut self, now: Instant) {
+        if !self.candidate_hears() || self.candidate_speaks || !self.ai_ready {
+            self.watch.rest();
+            return;
+        }
+        if self.watch.nudged || self.floor.is_making() {
+            self.ai_closed(now, "stuck");
+            return;
+        }
+        self.note("ai", "nudged", "an answer was due and none came");
+        self.actions.push_back(Action::Respond);
+        self.ask(now, Wish::Owed);
+        self.watch.nudged = true;
+    }
+}

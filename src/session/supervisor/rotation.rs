@@ -1,0 +1,97 @@
+//! The second AI leg: dialled beside the first, which it relieves at a pause.
+
+use super::{Supervisor, clock};
+use crate::{
+    realtime::{dial, instructions::first_name, link::Link, session::Brief, transcript::Transcript},
+    session::{machine::Event, meaning::Reader},
+};
+use std::time::Duration;
+use tokio::task::JoinError;
+use vivavoce_media::LegEvent;
+
+/// How long a dial may take, all told.
+const DIAL_MAX: Duration = Duration::from_secs(12);
+
+impl Supervisor {
+    pub(super) fn dial_next(&mut self) {
+        self.drop_next();
+        let (ai, dialect, call, begin) = (
+            self.deps.ai.clone(),
+            self.deps.dialect.clone(),
+            self.call.clone(),
+            self.begin.clone(),
+        );
+        self.staging.spawn(async move {
+            let first_name = first_name(&begin.candidate_name);
+            let session = dialect.session(&Brief {
+                position: &begin.position,
+                first_name: first_name.as_deref(),
+                model: &ai.model,
+                transcription_model: &ai.transcription_model,
+            });
+            Link::stage(&ai, &call, &session, DIAL_MAX).await
+        });
+    }
+
+    pub(super) fn staged(&mut self, result: Result<Result<Link, dial::Error>, JoinError>) {
+        match result {
+            Ok(Ok(link)) => {
+                self.next = Some(link);
+                if std::mem::take(&mut self.next_open) {
+                    self.tell(Event::NextReady);
+                }
+            }
+            Ok(Err(error)) => {
+                tracing::warn!(leg = "ai_next", %error, "a second call could not be had");
+                self.tell(Event::NextFailed(error.to_string()));
+            }
+            Err(gone) if gone.is_cancelled() => {}
+            Err(panicked) => {
+                tracing::error!(leg = "ai_next", error = %panicked, "a dial failed in a way that is our bug");
+                self.tell(Event::NextFailed("internal".into()));
+            }
+        }
+    }
+
+    pub(super) fn next_event(&mut self, event: &LegEvent) {
+        match event {
+            LegEvent::ChannelOpen { .. } if self.next.is_some() => self.tell(Event::NextReady),
+            LegEvent::ChannelOpen { .. } => self.next_open = true,
+            LegEvent::ChannelClosed { .. } | LegEvent::Closed { .. } | LegEvent::Lost { .. } => {
+                self.tell(Event::NextFailed("its leg was lost".into()));
+            }
+            // nothing is asked of it before it takes over, so that what it says is of no conversation
+            LegEvent::Up { .. }
+            | LegEvent::FirstMedia
+            | LegEvent::Message { .. }
+            | LegEvent::Back
+            | LegEvent::Received(_) => {}
+        }
+    }
+
+    pub(super) fn drop_next(&mut self) {
+        self.staging.abort_all();
+        self.next_open = false;
+        self.call.ai_drop_next();
+        if let Some(link) = self.next.take() {
+            self.deps.tasks.spawn(link.hang_up());
+        }
+    }
+
+    /// The second leg takes over: what was said goes to it, then the candidate's speech.
+    pub(super) fn switch_ai(&mut self) {
+        let Some(mut next) = self.next.take() else {
+            self.machine
+                .handle(clock::monotonic(), Event::AiClosed("its successor is gone".into()));
+            return;
+        };
+        let legacy = self.leave_conversation();
+        next.take_over();
+        if let Some(old) = self.link.replace(next) {
+            self.deps.tasks.spawn(old.hang_up());
+        }
+        self.reader = Reader::default();
+        self.transcript = Transcript::take_up(self.begin.session.id, legacy);
+        self.take_up_again();
+    }
+}
