@@ -118,7 +118,12 @@ pub struct Running {
 }
 
 /// Binds, starts and returns at once; [`Readiness::wait`] says when callers are let in.
-pub async fn start(mut config: Config) -> Result<Running, Error> {
+pub async fn start(config: Config) -> Result<Running, Error> {
+    start_on(config, None).await
+}
+
+/// The same on shards that somebody else drives (`tests/world`); `None`: on threads of its own.
+pub async fn start_on(mut config: Config, shards: Option<Arc<[Shard]>>) -> Result<Running, Error> {
     install_crypto();
     let listener = bind("LISTEN_ADDR", config.http.listen).await?;
     let http = address("LISTEN_ADDR", config.http.listen, &listener)?;
@@ -136,7 +141,7 @@ pub async fn start(mut config: Config) -> Result<Running, Error> {
     };
     std::fs::create_dir_all(&config.http.data_dir).map_err(Error::DataDir)?;
     let (stop, tasks) = (CancellationToken::new(), TaskTracker::new());
-    let (app, driver) = build(config, &tasks)?;
+    let (app, driver) = build(config, &tasks, shards)?;
 
     let router = api::router(app.clone());
     tasks.spawn(serve::serve(listener, router, stop.clone(), tasks.clone()));
@@ -166,7 +171,7 @@ pub async fn start(mut config: Config) -> Result<Running, Error> {
 }
 
 /// Everything that handlers share, and the journal's driver, which waits for the migrations.
-fn build(config: Config, tasks: &TaskTracker) -> Result<(App, journal::Driver), Error> {
+fn build(config: Config, tasks: &TaskTracker, driven: Option<Arc<[Shard]>>) -> Result<(App, journal::Driver), Error> {
     let config = Arc::new(config);
     let metrics = Metrics::new();
     let store = store::open(&config.database.url)?;
@@ -176,7 +181,7 @@ fn build(config: Config, tasks: &TaskTracker) -> Result<(App, journal::Driver), 
         ..journal::Settings::default()
     };
     let (journal, driver) = Journal::open(&config.http.data_dir.join("journal"), store.clone(), settings)?;
-    let shards = shards(&config.media)?;
+    let shards = driven.map_or_else(|| shards(&config.media), Ok)?;
     for shard in shards.iter() {
         metrics.watch_shard(shard.counters());
     }

@@ -1,18 +1,30 @@
 //! The one place that reads the wall clock. Cores take time as an argument; drivers ask here.
 
-use std::time::Instant;
+use std::{cell::Cell, time::Instant};
 use time::{OffsetDateTime, format_description::BorrowedFormatItem, macros::format_description};
 
 /// Now, UTC, for what is stored or told to people.
 #[expect(clippy::disallowed_methods, reason = "the driver's clock")]
 pub fn wall() -> OffsetDateTime {
-    OffsetDateTime::now_utc()
+    match VIRTUAL.get() {
+        Some((began, wall)) => wall + monotonic().saturating_duration_since(began),
+        None => OffsetDateTime::now_utc(),
+    }
 }
 
-/// Now, monotonic, for deadlines.
-#[expect(clippy::disallowed_methods, reason = "the driver's clock")]
+/// Now, monotonic, for deadlines: the runtime's clock, which tests can hold.
 pub fn monotonic() -> Instant {
-    Instant::now()
+    tokio::time::Instant::now().into_std()
+}
+
+thread_local! {
+    /// In a thread whose time is virtual: when it began, by either clock.
+    static VIRTUAL: Cell<Option<(Instant, OffsetDateTime)>> = const { Cell::new(None) };
+}
+
+/// From here on wall time in this thread goes with the runtime's, which somebody holds (`tests/world`).
+pub fn follow_the_runtime(wall: OffsetDateTime) {
+    VIRTUAL.set(Some((monotonic(), wall)));
 }
 
 const RFC3339_MS: &[BorrowedFormatItem<'_>] =

@@ -24,6 +24,8 @@ mod srtp;
 mod testing;
 pub mod udp;
 pub mod websocket;
+#[cfg(feature = "world")]
+pub mod world;
 
 pub use call::late::{Kept, Received};
 pub use counters::{Count, Counters};

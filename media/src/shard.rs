@@ -90,6 +90,19 @@ impl Shard {
         })
     }
 
+    /// A handle whose commands somebody else takes.
+    #[cfg(feature = "world")]
+    pub(crate) fn without_thread(local: SocketAddr, counters: Arc<Counters>) -> (Self, mpsc::Receiver<Command>) {
+        let (commands, asked) = commands::channel().expect("an event descriptor");
+        let shard = Self {
+            local,
+            counters,
+            commands,
+            ids: Arc::default(),
+        };
+        (shard, asked)
+    }
+
     /// With some remedies off, to see their tests red.
     #[cfg(test)]
     pub(crate) fn start_ailing(config: &ShardConfig, remedies: Remedies) -> Self {

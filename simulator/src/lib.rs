@@ -10,6 +10,7 @@ mod call;
 mod conversation;
 mod http;
 pub mod judge;
+pub mod model;
 mod peer;
 mod registry;
 mod wire;

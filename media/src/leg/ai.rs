@@ -61,7 +61,7 @@ impl AiLeg {
 }
 
 /// As a browser does it, in tests.
-#[cfg(test)]
+#[cfg(any(test, feature = "world"))]
 impl AiLeg {
     /// An ICE restart: the new offer.
     pub(crate) fn restart(&mut self, now: Instant) -> String {

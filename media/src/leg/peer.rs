@@ -177,7 +177,7 @@ impl Peer {
     }
 
     /// Of what we send on this leg.
-    #[cfg(test)]
+    #[cfg(any(test, feature = "world"))]
     pub(crate) fn ssrc(&self) -> u32 {
         self.setup.ssrc
     }

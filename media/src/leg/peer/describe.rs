@@ -99,7 +99,7 @@ impl Peer {
     }
 
     /// The next offer restarts ICE.
-    #[cfg(test)]
+    #[cfg(any(test, feature = "world"))]
     pub(crate) fn restart(&mut self) {
         self.pc.restart_ice();
         self.add_locals();

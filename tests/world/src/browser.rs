@@ -1,0 +1,232 @@
+//! The candidate's browser: a microphone, an ear, a page, and what the SDK would do about each of the faults.
+
+use crate::{
+    network::Wire,
+    page::{Kept, Page},
+    sound::{self, Ear},
+};
+use bytes::Bytes;
+use serde_json::{Value, json};
+use std::{
+    collections::VecDeque,
+    net::SocketAddr,
+    time::{Duration, Instant},
+};
+use vivavoce_media::world::Far;
+
+/// A leg that hears nothing for so long is taken for lost; a repair that came to nothing is followed by another.
+const QUIET: Duration = Duration::from_millis(1_000);
+const AGAIN: Duration = Duration::from_millis(3_000);
+/// Packets of kept speech in a frame.
+const FRAME_PACKETS: usize = 200;
+
+struct Sent {
+    stream: u32,
+    time: u32,
+    opus: Bytes,
+}
+
+pub struct Browser {
+    pub far: Far,
+    pub ear: Ear,
+    pub wire: Wire,
+    page: Page,
+    session: String,
+    token: String,
+    mouth: VecDeque<Bytes>,
+    sent: Vec<Sent>,
+    read: usize,
+    offered: Option<(String, bool)>,
+    offers: usize,
+    heard_at: Option<Instant>,
+    tried_at: Instant,
+    restarts: usize,
+    pub repairs: usize,
+    pub ended: bool,
+}
+
+impl Browser {
+    pub fn join(now: Instant, wire: Wire, session: &str, token: &str) -> Self {
+        let page = Page::open(wire.addr, session, token, Kept::default());
+        let (far, offer) = Far::browser(now, SocketAddr::from(([10, 0, 0, 1], 5_000)));
+        let mut browser = Self {
+            far,
+            ear: Ear::new(),
+            wire,
+            page,
+            session: session.to_owned(),
+            token: token.to_owned(),
+            mouth: VecDeque::new(),
+            sent: vec![],
+            read: 0,
+            offered: None,
+            offers: 0,
+            heard_at: None,
+            tried_at: now,
+            restarts: 0,
+            repairs: 0,
+            ended: false,
+        };
+        browser.offer(now, &offer, false);
+        browser
+    }
+
+    fn offer(&mut self, now: Instant, sdp: &str, is_restart: bool) {
+        self.offers += 1;
+        let id = format!("offer-{}", self.offers);
+        self.page.say(&json!({ "type": "offer", "sdp": sdp, "id": id }));
+        self.offered = Some((id, is_restart));
+        self.tried_at = now;
+    }
+
+    /// Something of it is in the air on real I/O.
+    pub fn is_waiting(&self) -> bool {
+        !self.ended && (!self.page.is_up() || self.offered.is_some())
+    }
+
+    pub fn say(&mut self, digits: &[u8]) {
+        self.mouth.extend(sound::turn(digits));
+    }
+
+    pub fn is_speaking(&self) -> bool {
+        !self.mouth.is_empty()
+    }
+
+    /// The microphone's next 20 ms. Until the leg of a page that was just loaded is up nothing is spoken: nobody is at it.
+    pub fn frame(&mut self) {
+        if !self.far.is_up() {
+            return;
+        }
+        let packet = self.mouth.pop_front().unwrap_or_else(|| sound::SILENCE.clone());
+        self.far.speak(&packet);
+        let (stream, time) = self.far.spoken();
+        self.sent.push(Sent {
+            stream,
+            time,
+            opus: packet,
+        });
+    }
+
+    pub fn datagram(&mut self, now: Instant, from: SocketAddr, bytes: &[u8]) {
+        if let Some(packet) = self.far.datagram(now, from, bytes) {
+            self.heard_at = Some(now);
+            self.ear.hear(&packet);
+        }
+    }
+
+    pub fn work(&mut self, now: Instant) {
+        self.far.tick(now);
+        while self.far.poll_event().is_some() {}
+        let (mut answer, mut wants, mut ended, mut told) = (None, None, false, vec![]);
+        let waiting = self.offered.as_ref().map(|(id, _)| id.clone());
+        let is_old_page = self.page.welcomes() > 1;
+        self.read = self.page.read(self.read, |message| match message["type"].as_str() {
+            Some("answer") if waiting.as_deref() == message["id"].as_str() => {
+                answer = message["sdp"].as_str().map(str::to_owned)
+            }
+            Some("renegotiate") => wants = Some(message["iceRestart"] == Value::Bool(true)),
+            Some("ended") => ended = true,
+            Some("ack") => told.push(message.clone()),
+            Some("welcome") => {
+                if message["resumed"] == Value::Bool(false) && is_old_page {
+                    wants = Some(false);
+                }
+                told.push(message.clone());
+            }
+            _ => {}
+        });
+        self.ended |= ended;
+        for message in told {
+            self.give_what_is_lacking(&message);
+        }
+        if let Some(sdp) = answer {
+            let is_restart = self.offered.take().is_some_and(|(_, is_restart)| is_restart);
+            let _ = if is_restart {
+                self.far.accept_again(now, &sdp)
+            } else {
+                self.far.accept(now, &sdp)
+            };
+        }
+        if self.ended {
+            return;
+        }
+        let quiet = self.heard_at.is_some_and(|at| now - at >= QUIET);
+        if let Some(restart) = wants {
+            self.repair(now, restart);
+        } else if quiet && now - self.tried_at >= AGAIN && self.page.is_up() {
+            self.repair(now, true);
+        }
+    }
+
+    fn repair(&mut self, now: Instant, restart: bool) {
+        self.repairs += 1;
+        if restart && self.restarts < 2 && self.far.is_up() {
+            self.restarts += 1;
+            let offer = self.far.restart(now);
+            self.offer(now, &offer, true);
+        } else {
+            self.another_leg(now);
+        }
+    }
+
+    fn another_leg(&mut self, now: Instant) {
+        let mut address = self.far.address;
+        address.set_port(address.port() + 1);
+        let (far, offer) = Far::browser(now, address);
+        self.far = far;
+        self.heard_at = None;
+        self.restarts = 0;
+        self.offer(now, &offer, false);
+    }
+
+    /// The tab is loaded anew, or a second one is opened, which knows nothing of the first.
+    pub fn another_page(&mut self, now: Instant, is_reload: bool) {
+        let kept = if is_reload { self.page.kept() } else { Kept::default() };
+        self.page = Page::open(self.wire.addr, &self.session, &self.token, kept);
+        self.read = 0;
+        self.another_leg(now);
+    }
+
+    fn give_what_is_lacking(&self, message: &Value) {
+        if message["type"] == "welcome" {
+            return;
+        }
+        let stream = message["stream"].as_u64().unwrap_or_default() as u32;
+        for gap in message["lacks"].as_array().into_iter().flatten() {
+            let (from, to) = (
+                gap[0].as_u64().unwrap_or_default() as u32,
+                gap[1].as_u64().map(|to| to as u32),
+            );
+            self.give(stream, from, to);
+        }
+    }
+
+    fn give(&self, stream: u32, from: u32, to: Option<u32>) {
+        let within =
+            |time: u32| time.wrapping_sub(from) as i32 >= 0 && to.is_none_or(|to| (time.wrapping_sub(to) as i32) < 0);
+        let kept: Vec<&Sent> = self
+            .sent
+            .iter()
+            .filter(|it| it.stream == stream && within(it.time))
+            .collect();
+        let frames: Vec<&[&Sent]> = if kept.is_empty() {
+            vec![&[]]
+        } else {
+            kept.chunks(FRAME_PACKETS).collect()
+        };
+        let last = frames.len() - 1;
+        for (n, packets) in frames.into_iter().enumerate() {
+            let time = packets.first().map_or(to.unwrap_or(from), |first| first.time);
+            let mut frame = vec![1, u8::from(n == last)];
+            frame.extend((packets.len() as u16).to_be_bytes());
+            frame.extend(stream.to_be_bytes());
+            frame.extend((time / 960).to_be_bytes());
+            frame.extend(u64::from(time).to_be_bytes());
+            for packet in packets {
+                frame.extend((packet.opus.len() as u16).to_be_bytes());
+                frame.extend(&packet.opus[..]);
+            }
+            self.page.send(frame);
+        }
+    }
+}
