@@ -3,7 +3,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help setup web build demo test continuity bench lint fmt
+.PHONY: help setup web build demo test continuity world bench lint fmt
 
 help: ## Says what there is
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -26,6 +26,11 @@ test: ## Checks and tests everything; ends with `N passed, M failed`
 
 continuity: web ## Every fault of the table 20 times, each in an interview of its own; writes docs/continuity.md (ARGS="--row NAME --runs 5 …")
 	cargo test --locked --workspace --test continuity -- --all --runs 20 --at-once 8 --markdown docs/continuity.md $(ARGS)
+
+N ?= 100
+world: ## N random interviews in virtual time, two faults each (N=20000 ARGS="--seed 1 --faults 2 --only rebinds …")
+	cargo build --locked --workspace --bin vivavoce-world
+	target/debug/vivavoce-world --n $(N) $(ARGS)
 
 bench: web ## Measures the release build beside a bare UDP relay, and joins by Chromium; writes docs/benchmarks.md (ARGS="--sessions 50 …")
 	cargo build --locked --release -p vivavoce -p vivavoce-bench -p vivavoce-simulator

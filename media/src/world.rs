@@ -14,7 +14,7 @@ use crate::leg::{Media, Peer, PeerEvent, Setup};
 use crate::{CloseCause, Counters, Event, Shard, call};
 use rtc::crypto::SignatureScheme;
 use rtc::peer_connection::certificate::{CertificateParams, RTCCertificate};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, SocketAddr};
 use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
@@ -69,7 +69,7 @@ pub struct VirtualShard {
     calls: BTreeMap<u64, Live>,
     sends: Vec<Datagram>,
     /// Offers to an AI service that were made and not answered yet.
-    dials: usize,
+    dials: BTreeSet<u64>,
 }
 
 impl VirtualShard {
@@ -90,7 +90,7 @@ impl VirtualShard {
             demux: Demux::default(),
             calls: BTreeMap::new(),
             sends: Vec::new(),
-            dials: 0,
+            dials: BTreeSet::new(),
         };
         (this, shard)
     }
@@ -147,11 +147,11 @@ impl VirtualShard {
                     live.ai.push((generation, local));
                     offer
                 });
-                self.dials += usize::from(offer.is_ok());
+                self.dials.insert(id);
                 let _ = reply.send(offer);
             }
             Action::AiAnswer(answer, reply) => {
-                self.dials = self.dials.saturating_sub(1);
+                self.dials.remove(&id);
                 let _ = reply.send(core.ai_answer(now, &answer));
             }
             Action::AiPcm(_, reply) => {
@@ -161,7 +161,10 @@ impl VirtualShard {
             Action::CandidateSend(text) => core.candidate_send(now, &text),
             Action::CandidateClose => core.close_side(now, Side::Candidate),
             Action::AiSend(text) => core.ai_send(now, &text),
-            Action::AiClose => core.close_side(now, Side::Ai),
+            Action::AiClose => {
+                self.dials.remove(&id);
+                core.close_side(now, Side::Ai);
+            }
             Action::Play(generation, frame) => core.play(now, generation, &frame),
             Action::Mute(on) => core.mute(on),
             Action::Release(on) => core.release_to_ai(now, on),
@@ -175,12 +178,12 @@ impl VirtualShard {
 
     /// Offers to the AI service that it has not answered: who drives lets no time pass meanwhile. A refused one is taken back.
     pub fn dials(&self) -> usize {
-        self.dials
+        self.dials.len()
     }
 
     /// The service has refused one.
     pub fn refused(&mut self) {
-        self.dials = self.dials.saturating_sub(1);
+        self.dials.clear();
     }
 
     /// A datagram has arrived at an address of ours.
@@ -280,6 +283,7 @@ impl VirtualShard {
             }
         }
         if live.is_over {
+            self.dials.remove(&id);
             self.calls.remove(&id);
         }
     }

@@ -9,6 +9,7 @@ struct Asked {
     turns: usize,
     faults: usize,
     only: Option<String>,
+    tells: bool,
 }
 
 fn read() -> Asked {
@@ -18,6 +19,7 @@ fn read() -> Asked {
         turns: 5,
         faults: 2,
         only: None,
+        tells: std::env::var_os("WORLD_TELL").is_some(),
     };
     let words: Vec<String> = std::env::args().skip(1).collect();
     for pair in words.chunks(2) {
@@ -54,6 +56,14 @@ fn main() -> ExitCode {
         for seed in asked.seed..asked.seed + asked.n {
             let schedule = Schedule::draw(seed, asked.turns, asked.faults, asked.only.as_deref());
             let outcome = world.interview(&schedule).await;
+            if asked.tells {
+                println!(
+                    "seed {seed}: {:?}, {} virtual ms, {:.1} s",
+                    schedule.faults,
+                    outcome.virtual_ms,
+                    began.elapsed().as_secs_f64()
+                );
+            }
             virtual_ms += outcome.virtual_ms;
             failed += u64::from(outcome.technical_failure);
             for fault in &outcome.struck {

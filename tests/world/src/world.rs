@@ -36,7 +36,7 @@ const ANSWER_MAX: Duration = Duration::from_secs(45);
 /// How far time goes at most while something is in the air on real I/O, and what that is given of real time.
 const SLOW: (Duration, Duration) = (Duration::from_millis(4), Duration::from_micros(200));
 /// The longest that a dial holds the clock, real time.
-const DIAL_REAL_MAX: Duration = Duration::from_secs(5);
+const DIAL_REAL_MAX: Duration = Duration::from_secs(1);
 
 /// What came of an interview.
 #[derive(Debug, Default)]
@@ -191,8 +191,11 @@ impl World {
             datagrams: 0,
             turns: vec![],
             lasts: Duration::ZERO,
+            dialling: None,
         };
-        one.run().await
+        let outcome = one.run().await;
+        one.clear(&recruiter).await;
+        outcome
     }
 }
 
@@ -217,6 +220,8 @@ struct One<'a> {
     turns: Vec<Vec<u8>>,
     /// What the faults so far last, together.
     lasts: Duration,
+    /// Since when a dial holds the clock, real time.
+    dialling: Option<Instant>,
 }
 
 impl One<'_> {
@@ -256,6 +261,23 @@ impl One<'_> {
             violations: found,
             datagrams: self.datagrams,
         }
+    }
+
+    /// Ends what is left of it: the next interview has the world to itself.
+    async fn clear(&mut self, recruiter: &str) {
+        self.schedule.faults.clear();
+        self.refuses_until = None;
+        let path = format!("/api/sessions/{}/complete", self.session);
+        let body = json!({ "success": true, "session_id": self.session, "status": "completed" });
+        let url = format!("http://{}{path}", self.world.running.http);
+        let request = self.world.http.post(url).bearer_auth(recruiter).json(&body).send();
+        let asked = tokio::spawn(request);
+        let end = now() + Duration::from_secs(90);
+        let is_here = |one: &Self| one.world.running.app.sessions.counts().values().sum::<u64>() > 0;
+        while now() < end && (is_here(self) || !asked.is_finished()) {
+            self.step().await;
+        }
+        asked.abort();
     }
 
     /// What the store holds once nothing more comes into it.
@@ -353,7 +375,6 @@ impl One<'_> {
     /// Lets everything run until nothing moves.
     async fn settle(&mut self) {
         let mut quiet = 0;
-        let mut dialling = None;
         while quiet < 2 {
             for _ in 0..4 {
                 tokio::task::yield_now().await;
@@ -361,11 +382,10 @@ impl One<'_> {
             let moved = self.pump();
             quiet = if moved { 0 } else { quiet + 1 };
             // a dial is on its way over loopback: no time passes meanwhile
-            if self.world.shard.dials() > 0 {
-                let since = *dialling.get_or_insert_with(real);
-                if real() - since < DIAL_REAL_MAX {
-                    quiet = 0;
-                }
+            if self.world.shard.dials() == 0 {
+                self.dialling = None;
+            } else if real() - *self.dialling.get_or_insert_with(real) < DIAL_REAL_MAX {
+                quiet = 0;
             }
         }
     }
