@@ -166,6 +166,8 @@ impl VirtualShard {
                 core.close_side(now, Side::Ai);
             }
             Action::Play(generation, frame) => core.play(now, generation, &frame),
+            Action::Keep(on) => core.keep(on),
+            Action::Kept(kept) => core.kept(now, &kept),
             Action::Mute(on) => core.mute(on),
             Action::Release(on) => core.release_to_ai(now, on),
             Action::Stats(reply) => {
