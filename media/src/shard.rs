@@ -92,6 +92,7 @@ impl Shard {
 
     /// A handle whose commands somebody else takes.
     #[cfg(feature = "world")]
+    #[expect(clippy::expect_used, reason = "of a test")]
     pub(crate) fn without_thread(local: SocketAddr, counters: Arc<Counters>) -> (Self, mpsc::Receiver<Command>) {
         let (commands, asked) = commands::channel().expect("an event descriptor");
         let shard = Self {

@@ -66,7 +66,7 @@ impl AiLeg {
     /// An ICE restart: the new offer.
     pub(crate) fn restart(&mut self, now: Instant) -> String {
         self.peer.restart();
-        sdp::polish(&self.peer.offer(now).expect("an offer"), Some(111), &[])
+        sdp::polish(&self.peer.offer(now).unwrap_or_default(), Some(111), &[])
     }
 
     /// Takes the answer to [`AiLeg::restart`].

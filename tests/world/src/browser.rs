@@ -122,7 +122,7 @@ impl Browser {
         let is_old_page = self.page.welcomes() > 1;
         self.read = self.page.read(self.read, |message| match message["type"].as_str() {
             Some("answer") if waiting.as_deref() == message["id"].as_str() => {
-                answer = message["sdp"].as_str().map(str::to_owned)
+                answer = message["sdp"].as_str().map(str::to_owned);
             }
             Some("renegotiate") => wants = Some(message["iceRestart"] == Value::Bool(true)),
             Some("ended") => ended = true,

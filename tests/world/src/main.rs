@@ -1,5 +1,7 @@
 //! `make world N=…`: so many random interviews in virtual time; or one again, by its seed.
 
+#![allow(clippy::expect_used, reason = "of a test")]
+
 use std::{process::ExitCode, time::Instant};
 use vivavoce_world::{Schedule, World};
 
