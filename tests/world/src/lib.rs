@@ -49,6 +49,7 @@ pub mod judge;
 pub mod net;
 #[path = "../../continuity/network.rs"]
 mod network;
+mod one;
 #[path = "../../continuity/page.rs"]
 mod page;
 pub mod schedule;
