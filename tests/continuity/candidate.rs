@@ -20,6 +20,16 @@ const AGAIN_MS: u64 = 3_000;
 /// Packets of kept speech in a frame: 4 s.
 const FRAME_PACKETS: usize = 200;
 
+/// The relay answers in milliseconds; longer than this and the socket is to blame.
+const ANSWER_MS_MAX: u64 = 5_000;
+
+struct Offered {
+    id: String,
+    at_ms: u64,
+    /// How often the page had been greeted by then.
+    welcomes: usize,
+}
+
 pub struct Candidate {
     /// One to each relay there is.
     roads: Vec<Road>,
@@ -31,7 +41,7 @@ pub struct Candidate {
     pub ear: Ear,
     read: usize,
     /// The offer that waits for its answer, and when it was made.
-    offered: Option<(String, u64)>,
+    offered: Option<Offered>,
     offers: usize,
     /// When the last repair was begun.
     tried_ms: u64,
@@ -98,8 +108,9 @@ impl Candidate {
         let id = format!("offer-{}", self.offers);
         self.page
             .say(&json!({ "type": "offer", "sdp": Road::hide(offer), "id": id }));
-        self.offered = Some((id, wall_ms()));
-        self.tried_ms = wall_ms();
+        let (at_ms, welcomes) = (wall_ms(), self.page.welcomes());
+        self.offered = Some(Offered { id, at_ms, welcomes });
+        self.tried_ms = at_ms;
     }
 
     /// Speaks digits; answers when the last burst will have left, if nothing holds the microphone up.
@@ -126,7 +137,7 @@ impl Candidate {
         self.ear.listen(&fresh);
         let (mut answer, mut wants, mut ended, mut acks) = (None, None, false, vec![]);
         let is_old_page = self.page.welcomes() > 1;
-        let waiting = self.offered.as_ref().map(|(id, _)| id.clone());
+        let waiting = self.offered.as_ref().map(|offered| offered.id.clone());
         self.read = self.page.read(self.read, |message| match message["type"].as_str() {
             Some("answer") if waiting.as_deref() == message["id"].as_str() => answer = Some(message["sdp"].clone()),
             Some("renegotiate") => wants = Some(message["iceRestart"] == Value::Bool(true)),
@@ -159,13 +170,23 @@ impl Candidate {
             return;
         }
         let now = wall_ms();
+        if let Some(offered) = &self.offered {
+            // what it was said on is gone, and it with it; the first was said before any
+            if offered.welcomes > 0 && self.page.welcomes() > offered.welcomes {
+                self.offered = None;
+                wants = wants.or(Some(false));
+            } else if now >= offered.at_ms + ANSWER_MS_MAX && self.page.is_up() {
+                self.page.suspect();
+            }
+        }
         let quiet = self
             .voice
             .heard(|heard| heard.last().map(|last| now.saturating_sub(last.at_ms)));
         self.was_up |= quiet.is_some_and(|quiet| quiet < QUIET_MS);
         if let Some(restart) = wants {
             self.repair(restart).await;
-        } else if self.was_up
+        } else if self.offered.is_none()
+            && self.was_up
             && quiet.is_some_and(|quiet| quiet >= QUIET_MS)
             && now >= self.tried_ms + AGAIN_MS
             && self.page.is_up()

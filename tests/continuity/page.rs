@@ -7,7 +7,11 @@ use std::{
     sync::{Arc, Mutex},
     time::Duration,
 };
-use tokio::{sync::mpsc, task::JoinHandle, time::timeout};
+use tokio::{
+    sync::{Notify, mpsc},
+    task::JoinHandle,
+    time::timeout,
+};
 use tokio_tungstenite::{
     client_async,
     tungstenite::{Message, client::IntoClientRequest},
@@ -34,6 +38,7 @@ struct Told {
 pub struct Page {
     told: Arc<Mutex<Told>>,
     sends: mpsc::Sender<Message>,
+    suspect: Arc<Notify>,
     task: JoinHandle<()>,
 }
 
@@ -53,8 +58,15 @@ impl Page {
             ..Told::default()
         }));
         let (sends, outbox) = mpsc::channel(256);
-        let task = tokio::spawn(hold(relay, session.to_owned(), token.to_owned(), told.clone(), outbox));
-        Self { told, sends, task }
+        let suspect = Arc::new(Notify::new());
+        let (session, token) = (session.to_owned(), token.to_owned());
+        let task = tokio::spawn(hold(relay, session, token, told.clone(), suspect.clone(), outbox));
+        Self {
+            told,
+            sends,
+            suspect,
+            task,
+        }
     }
 
     pub fn kept(&self) -> Kept {
@@ -63,6 +75,11 @@ impl Page {
             resume: told.resume.clone(),
             last_seq: told.last_seq,
         }
+    }
+
+    /// The socket is open in name only: another in its place.
+    pub fn suspect(&self) {
+        self.suspect.notify_one();
     }
 
     pub fn is_up(&self) -> bool {
@@ -108,12 +125,16 @@ async fn hold(
     session: String,
     token: String,
     told: Arc<Mutex<Told>>,
+    suspect: Arc<Notify>,
     mut outbox: mpsc::Receiver<Message>,
 ) {
     let mut wait = WAIT_MS.0;
     let mut unsent = None;
     loop {
-        let lost = one(relay, &session, &token, &told, &mut outbox, &mut unsent).await;
+        let lost = tokio::select! {
+            lost = one(relay, &session, &token, &told, &mut outbox, &mut unsent) => lost,
+            () = suspect.notified() => None,
+        };
         let was_up = std::mem::take(&mut told.lock().unwrap().is_up);
         // 4401 and the like, 1000 and a takeover: it does not come back by itself
         if let Some(code) = lost.filter(|code| *code == 1000 || (4000..4429).contains(code)) {

@@ -26,6 +26,17 @@ struct Sent {
     opus: Bytes,
 }
 
+/// The relay answers in milliseconds; longer than this and the socket is to blame.
+const ANSWER_MAX: Duration = Duration::from_secs(5);
+
+struct Offered {
+    id: String,
+    is_restart: bool,
+    at: Instant,
+    /// How often the page had been greeted by then.
+    welcomes: usize,
+}
+
 pub struct Browser {
     pub far: Far,
     pub ear: Ear,
@@ -36,7 +47,7 @@ pub struct Browser {
     mouth: VecDeque<Bytes>,
     sent: Vec<Sent>,
     read: usize,
-    offered: Option<(String, bool)>,
+    offered: Option<Offered>,
     offers: usize,
     heard_at: Option<Instant>,
     tried_at: Instant,
@@ -75,7 +86,13 @@ impl Browser {
         self.offers += 1;
         let id = format!("offer-{}", self.offers);
         self.page.say(&json!({ "type": "offer", "sdp": sdp, "id": id }));
-        self.offered = Some((id, is_restart));
+        let welcomes = self.page.welcomes();
+        self.offered = Some(Offered {
+            id,
+            is_restart,
+            at: now,
+            welcomes,
+        });
         self.tried_at = now;
     }
 
@@ -118,7 +135,7 @@ impl Browser {
         self.far.tick(now);
         while self.far.poll_event().is_some() {}
         let (mut answer, mut wants, mut ended, mut told) = (None, None, false, vec![]);
-        let waiting = self.offered.as_ref().map(|(id, _)| id.clone());
+        let waiting = self.offered.as_ref().map(|offered| offered.id.clone());
         let is_old_page = self.page.welcomes() > 1;
         self.read = self.page.read(self.read, |message| match message["type"].as_str() {
             Some("answer") if waiting.as_deref() == message["id"].as_str() => {
@@ -140,7 +157,7 @@ impl Browser {
             self.give_what_is_lacking(&message);
         }
         if let Some(sdp) = answer {
-            let is_restart = self.offered.take().is_some_and(|(_, is_restart)| is_restart);
+            let is_restart = self.offered.take().is_some_and(|offered| offered.is_restart);
             let _ = if is_restart {
                 self.far.accept_again(now, &sdp)
             } else {
@@ -150,10 +167,19 @@ impl Browser {
         if self.ended {
             return;
         }
+        if let Some(offered) = &self.offered {
+            // what it was said on is gone, and it with it; the first was said before any
+            if offered.welcomes > 0 && self.page.welcomes() > offered.welcomes {
+                self.offered = None;
+                wants = wants.or(Some(false));
+            } else if now - offered.at >= ANSWER_MAX && self.page.is_up() {
+                self.page.suspect();
+            }
+        }
         let quiet = self.heard_at.is_some_and(|at| now - at >= QUIET);
         if let Some(restart) = wants {
             self.repair(now, restart);
-        } else if quiet && now - self.tried_at >= AGAIN && self.page.is_up() {
+        } else if self.offered.is_none() && quiet && now - self.tried_at >= AGAIN && self.page.is_up() {
             self.repair(now, true);
         }
     }
