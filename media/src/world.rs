@@ -140,10 +140,10 @@ impl VirtualShard {
                 }
                 let _ = reply.send(answer);
             }
-            Action::AiOffer(reply) => {
+            Action::AiOffer(staged, reply) => {
                 self.ai_port += 1;
                 let local = SocketAddr::new(self.ai_ip, self.ai_port);
-                let offer = core.ai_offer(now, local).map(|(generation, offer)| {
+                let offer = core.ai_offer(now, local, staged).map(|(generation, offer)| {
                     live.ai.push((generation, local));
                     offer
                 });
@@ -166,6 +166,12 @@ impl VirtualShard {
                 core.close_side(now, Side::Ai);
             }
             Action::Play(generation, frame) => core.play(now, generation, &frame),
+            Action::AiSendNext(text) => core.ai_send_next(now, &text),
+            Action::AiSwitch => core.ai_switch(now),
+            Action::AiDropNext => core.ai_drop_next(now),
+            Action::AiHas(upto, is_open) => core.ai_has(upto, is_open),
+            Action::AiAgain => core.ai_again(now),
+            Action::CandidateMissed => core.candidate_missed(),
             Action::Keep(on) => core.keep(on),
             Action::Kept(kept) => core.kept(now, &kept),
             Action::Mute(on) => core.mute(on),
