@@ -156,12 +156,14 @@ fn of_record(facts: &Facts<'_>) -> Vec<String> {
         .entries
         .iter()
         .filter(|entry| {
-            entry["speaker"] == "ai" && digits_in_words(entry["text"].as_str().unwrap_or_default()).is_empty()
+            entry["speaker"] == "ai"
+                && entry["interrupted"] != true
+                && digits_in_words(entry["text"].as_str().unwrap_or_default()).is_empty()
         })
         .count();
     if wordless > 1 {
         found.push(format!(
-            "record: {wordless} answers without a digit, the goodbye among them"
+            "record: {wordless} whole answers without a digit, the goodbye among them"
         ));
     }
     found
