@@ -104,7 +104,7 @@ async fn a_lease_is_its_tenants_alone_and_the_sweep_tells_ids_alone() {
         node: Uuid::now_v7(),
         url: "https://relay.example.com".into(),
     };
-    world.store.process_begin(&process).await.unwrap();
+    world.store.process_begin(&process, NOW).await.unwrap();
     let never = std::time::Duration::from_secs(3600);
     world
         .store

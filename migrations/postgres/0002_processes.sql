@@ -1,5 +1,5 @@
 -- Who drives which interview: the processes that share this database, and a lease a session. Numbered alike with ../sqlite.
--- All times of both tables are this database's own, so that no two clocks are compared.
+-- Times are this database's own, so that no two clocks are compared; told_at alone is the process's.
 
 -- Nobody's in particular, as idempotency_keys: it names machines, and no tenant.
 CREATE TABLE public.processes (
@@ -9,13 +9,15 @@ CREATE TABLE public.processes (
     is_draining boolean     NOT NULL DEFAULT false,
     started_at  timestamptz NOT NULL,
     beat_at     timestamptz NOT NULL,
+    told_at     timestamptz NOT NULL,                   -- the beat by the process's own clock, which times its entries
+    ended_at    timestamptz,                            -- known to be over, however short its silence
     pokes       bigint      NOT NULL DEFAULT 0          -- rises when one of its leases was taken or is wanted
 );
 
 CREATE TABLE public.session_leases (
     session_id uuid        NOT NULL,
     tenant_id  uuid        NOT NULL,
-    process_id uuid,                                    -- nobody's: free; one that has no row in processes: free too
+    process_id uuid,                                    -- nobody's: free; one that has ended or has no row: free too
     fence      bigint      NOT NULL,                    -- rises with each taking: what an older one writes of later is refused
     taken_at   timestamptz NOT NULL,
     wanted_by  uuid,                                    -- asks a draining owner for it
@@ -38,7 +40,7 @@ LANGUAGE sql STABLE SECURITY DEFINER SET search_path = '' AS $$
            OR EXISTS (SELECT 1 FROM public.session_events e
                       WHERE e.tenant_id = s.tenant_id AND e.session_id = s.id AND e.leg = 'session' AND e.what = 'ended'))
       AND NOT EXISTS (SELECT 1 FROM public.session_leases l JOIN public.processes o ON o.id = l.process_id
-                      WHERE l.tenant_id = s.tenant_id AND l.session_id = s.id AND o.beat_at > silent_since)
+                      WHERE l.tenant_id = s.tenant_id AND l.session_id = s.id AND o.ended_at IS NULL AND o.beat_at > silent_since)
     ORDER BY s.id LIMIT most
 $$;
 REVOKE ALL ON FUNCTION vivavoce.sessions_adrift(timestamptz, timestamptz, bigint)
@@ -49,7 +51,7 @@ GRANT SELECT (tenant_id, id, started_at, ended_at, position_id) ON public.interv
 GRANT SELECT (tenant_id, id, max_minutes) ON public.positions TO vivavoce_lookup;
 GRANT SELECT (tenant_id, session_id, leg, what) ON public.session_events TO vivavoce_lookup;
 GRANT SELECT (tenant_id, session_id, process_id) ON public.session_leases TO vivavoce_lookup;
-GRANT SELECT (id, beat_at) ON public.processes TO vivavoce_lookup;
+GRANT SELECT (id, beat_at, ended_at) ON public.processes TO vivavoce_lookup;
 GRANT CREATE ON SCHEMA vivavoce TO vivavoce_lookup; -- asked of a new owner; taken back below
 ALTER FUNCTION vivavoce.sessions_adrift(timestamptz, timestamptz, bigint) OWNER TO vivavoce_lookup;
 REVOKE CREATE ON SCHEMA vivavoce FROM vivavoce_lookup;

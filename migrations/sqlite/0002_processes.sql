@@ -1,5 +1,5 @@
 -- Who drives which interview: the processes that share this database, and a lease a session. Numbered alike with ../postgres.
--- All times of both tables are this database's own, so that no two clocks are compared.
+-- Times are this database's own, so that no two clocks are compared; told_at alone is the process's.
 
 CREATE TABLE processes (
     id          TEXT    NOT NULL PRIMARY KEY, -- new at each start
@@ -8,13 +8,15 @@ CREATE TABLE processes (
     is_draining INTEGER NOT NULL DEFAULT 0 CHECK (is_draining IN (0, 1)),
     started_at  INTEGER NOT NULL,
     beat_at     INTEGER NOT NULL,
+    told_at     INTEGER NOT NULL,             -- the beat by the process's own clock, by which its entries are timed
+    ended_at    INTEGER,                      -- known to be over, however short its silence
     pokes       INTEGER NOT NULL DEFAULT 0    -- rises when one of its leases was taken or is wanted: look at them
 ) STRICT;
 
 CREATE TABLE session_leases (
     session_id TEXT    NOT NULL,
     tenant_id  TEXT    NOT NULL,
-    process_id TEXT,                          -- nobody's: free; one that has no row in processes: free too
+    process_id TEXT,                          -- nobody's: free; one that has ended or has no row: free too
     fence      INTEGER NOT NULL,              -- rises with each taking: what an older one writes of later is refused
     taken_at   INTEGER NOT NULL,
     wanted_by  TEXT,                          -- asks a draining owner for it

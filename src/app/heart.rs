@@ -65,7 +65,7 @@ pub(super) async fn serve(app: App, holder: &Holder) {
 
 async fn begin(app: &App, holder: &Holder) {
     loop {
-        match app.store.process_begin(&holder.process).await {
+        match app.store.process_begin(&holder.process, clock::wall()).await {
             Ok(()) => break,
             Err(error) => tracing::error!(%error, "this process cannot be registered; trying again"),
         }
@@ -79,7 +79,7 @@ async fn beat(app: &App, holder: &Holder, poked: &Notify) {
     loop {
         let draining = app.ready.phase() != Phase::Ready;
         tokio::time::sleep(if draining { BEAT_DRAINING } else { BEAT }).await;
-        let beating = app.store.process_beat(holder.process.id, draining);
+        let beating = app.store.process_beat(holder.process.id, draining, clock::wall());
         let answer = match tokio::time::timeout(BEAT_MAX, beating).await {
             Ok(answer) => answer.map_err(|error| error.to_string()),
             Err(_) => Err("no answer in time".to_owned()),

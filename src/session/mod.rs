@@ -13,6 +13,7 @@ pub mod machine;
 mod meaning;
 mod record;
 mod registry;
+mod restore;
 mod standing;
 mod supervisor;
 mod turns;

@@ -12,7 +12,7 @@ use super::{
 use crate::{
     clock,
     ids::{SessionId, TenantId},
-    store::{self, EndReason, LeaseTaken, SessionStatus, SessionStep},
+    store::{self, EndReason, Former, LeaseTaken, SessionStatus, SessionStep},
 };
 use held::Held;
 use std::{
@@ -170,8 +170,8 @@ impl Sessions {
 
     async fn start(&self, session: &store::Session) -> Result<Live, Error> {
         let deps = &self.inner.deps;
-        let (held, is_seized) = self.hold(session).await?;
-        let begin = Begin::load(deps, session, held.fence(), is_seized).await?;
+        let (held, former) = self.hold(session).await?;
+        let begin = Begin::load(deps, session, held.fence(), former).await?;
         let (live, task) = supervisor::new(deps.clone(), begin, self.inner.stop.child_token()).await?;
         let (registry, id) = (Arc::downgrade(&self.inner), session.id);
         self.inner.tasks.spawn(async move {
@@ -185,7 +185,7 @@ impl Sessions {
     }
 
     /// Takes the session's lease: waits for an owner that gives it away, and for one that may be dead until it is known.
-    async fn hold(&self, session: &store::Session) -> Result<(Held, bool), Error> {
+    async fn hold(&self, session: &store::Session) -> Result<(Held, Option<Former>), Error> {
         let (deps, tenant, id) = (&self.inner.deps, session.tenant, session.id);
         let me = &deps.holder.process;
         let mut asking = Asking::since(clock::monotonic());
@@ -197,8 +197,8 @@ impl Sessions {
                 Error::Unavailable("the database is away")
             })?;
             let owner = match taken {
-                LeaseTaken::Yes { fence, is_seized } => {
-                    return Ok((Held::new(deps.clone(), tenant, id, fence), is_seized));
+                LeaseTaken::Yes { fence, former } => {
+                    return Ok((Held::new(deps.clone(), tenant, id, fence), former));
                 }
                 LeaseTaken::No { owner } => owner,
             };

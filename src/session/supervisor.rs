@@ -135,6 +135,10 @@ pub(super) async fn new(
     let (snapshot_in, snapshot) = watch::channel(Snapshot::default());
     let (fence, invitation) = (begin.fence, begin.session.invitation);
     let last = begin.history.iter().map(|entry| entry.sequence).max().unwrap_or(0);
+    let mut record = Record::new(tenant, id, fence, deps.journal.clone(), begin.history.clone());
+    if let Some(cut) = begin.cut.clone() {
+        record.put(vec![cut]);
+    }
     let supervisor = Supervisor {
         machine: Machine::new(limits, rand::random(), begin.greeted, started),
         transcript: Transcript::new(id, last + begin.left_for_former),
@@ -143,7 +147,7 @@ pub(super) async fn new(
         is_open: false,
         ai_silent: Duration::ZERO,
         candidate_silent: Duration::ZERO,
-        record: Record::new(tenant, id, begin.fence, deps.journal.clone(), begin.history.clone()),
+        record,
         browser: Browser::new(
             id.to_string(),
             deps.resume_keys.clone(),

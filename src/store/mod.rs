@@ -106,11 +106,11 @@ pub trait Store: Send + Sync + 'static {
     /// The transcript in conversation order (`sequence_number`, then content index). Reported ones only where asked for.
     async fn transcript(&self, tenant: TenantId, session: SessionId, with_reported: bool) -> Result<Vec<Entry>>;
 
-    /// A process is there. What is left of a former one of its node is taken away: its leases are free at once.
-    async fn process_begin(&self, process: &Process) -> Result<()>;
+    /// A process is there, and a former one of its node is over: its leases are free at once. `at`: by its own clock.
+    async fn process_begin(&self, process: &Process, at: OffsetDateTime) -> Result<()>;
     /// Its heartbeat. Answers how often it was poked: a count that has risen says that a lease of its was taken or is
     /// wanted, or that a session of its was ended by another. None: it has no row (any more) and must begin again.
-    async fn process_beat(&self, id: ProcessId, is_draining: bool) -> Result<Option<i64>>;
+    async fn process_beat(&self, id: ProcessId, is_draining: bool, at: OffsetDateTime) -> Result<Option<i64>>;
     /// It ends in good order: its leases are free at once.
     async fn process_end(&self, id: ProcessId) -> Result<()>;
     /// The processes that were heard of within that time, the last first.

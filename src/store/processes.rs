@@ -55,14 +55,24 @@ pub enum LeaseTaken {
     Yes {
         /// To be borne by everything written.
         fence: Fence,
-        /// It was another's, who did not give it back: what that one had not stored yet may still come.
-        is_seized: bool,
+        /// It was another's, who did not give it back.
+        former: Option<Former>,
     },
     /// It is another's, who lives. Where that one is draining, it was told that the lease is wanted.
     No {
         /// Whose.
         owner: SeenProcess,
     },
+}
+
+/// Whoever died with a session.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Former {
+    /// Known to be over: what it had not stored is stored by now, or is lost. Else it was only silent for long, and what it has
+    /// in its journal may still come.
+    pub has_ended: bool,
+    /// Its last heartbeat, by its own clock, which times what it stored.
+    pub alive_until: OffsetDateTime,
 }
 
 /// A session's lease.

@@ -16,14 +16,14 @@ const LESSON_MIN: Duration = Duration::milliseconds(1000);
 
 /// What is known of the voice's rate.
 #[derive(Debug, Default)]
-pub(super) struct Rate {
+pub(crate) struct Rate {
     chars: f64,
     seconds: f64,
 }
 
 impl Rate {
     /// `text` took `sound` to say.
-    pub(super) fn learn(&mut self, text: &str, sound: Duration) {
+    pub(crate) fn learn(&mut self, text: &str, sound: Duration) {
         let (chars, seconds) = (text.chars().count() as f64, sound.as_seconds_f64());
         if sound >= LESSON_MIN && PLAUSIBLE_PER_S.contains(&(chars / seconds)) {
             self.chars += chars;
@@ -32,7 +32,7 @@ impl Rate {
     }
 
     /// The beginning of `text` that fits in `ms` of sound; `whole_ms`: how long all of it would have been, if known.
-    pub(super) fn heard<'a>(&self, text: &'a str, ms: i64, whole_ms: Option<f64>) -> &'a str {
+    pub(crate) fn heard<'a>(&self, text: &'a str, ms: i64, whole_ms: Option<f64>) -> &'a str {
         let chars = text.chars().count();
         let ms = ms.max(0) as f64;
         let fits = match whole_ms {

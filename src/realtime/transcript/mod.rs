@@ -8,6 +8,7 @@
 //! same interview gets a new one by [`Transcript::hand_over`] and [`Transcript::take_up`].
 
 mod heard;
+pub(crate) use heard::Rate;
 mod ingest;
 mod item;
 mod order;

@@ -4,8 +4,8 @@
 //! another process's journal holds cannot be seen from here: it is milliseconds' worth while the database is in reach, and
 //! places in the conversation's order are left for it ([`LEFT_FOR_FORMER`]).
 
-use super::super::{Deps, Error, fate, lease::LEFT_FOR_FORMER};
-use crate::store::{self, Entry, Fence, Position, Session};
+use super::super::{Deps, Error, fate, lease::LEFT_FOR_FORMER, restore};
+use crate::store::{self, Entry, Fence, Former, Position, Session};
 use std::time::Duration;
 
 /// How long the journal may take to bring to the store what a former run of this process left. A hello waits for 10 s.
@@ -23,12 +23,14 @@ pub(in super::super) struct Begin {
     pub(in super::super) fence: Fence,
     /// The interviewer has greeted, whether or not a word of it was stored.
     pub(in super::super) greeted: bool,
+    /// The last of the history, where it was cut off by its process's death: to be stored so.
+    pub(in super::super) cut: Option<Entry>,
     /// Places in the order behind the history that are left free.
     pub(in super::super) left_for_former: i32,
 }
 
 impl Begin {
-    /// `is_seized`: the session was another's, who did not give it back.
+    /// `former`: whoever died with the session.
     ///
     /// # Errors
     /// `Ended` where it is over, or was said to be over by a process that died before the store knew (it knows then);
@@ -37,7 +39,7 @@ impl Begin {
         deps: &Deps,
         session: &Session,
         fence: Fence,
-        is_seized: bool,
+        former: Option<Former>,
     ) -> Result<Self, Error> {
         let (tenant, id, store) = (session.tenant, session.id, &deps.store);
         let away = |error: store::Error| {
@@ -68,7 +70,8 @@ impl Begin {
             .await
             .map_err(away)?
             .ok_or(Error::NotFound)?;
-        let history = store.transcript(tenant, id, false).await.map_err(away)?;
+        let mut history = store.transcript(tenant, id, false).await.map_err(away)?;
+        let cut = former.and_then(|former| restore::cut_off(&mut history, former.alive_until));
         let greeted = events
             .iter()
             .any(|event| event.leg == "session" && event.what == fate::GREETED);
@@ -79,7 +82,11 @@ impl Begin {
             greeted: greeted || !history.is_empty(),
             history,
             fence,
-            left_for_former: if is_seized { LEFT_FOR_FORMER } else { 0 },
+            cut,
+            left_for_former: match former {
+                Some(former) if !former.has_ended => LEFT_FOR_FORMER,
+                Some(_) | None => 0,
+            },
         })
     }
 

@@ -19,7 +19,7 @@ fn process() -> Process {
 
 async fn begun(store: &dyn Store) -> Process {
     let process = process();
-    store.process_begin(&process).await.unwrap();
+    store.process_begin(&process, NOW).await.unwrap();
     process
 }
 
@@ -36,8 +36,11 @@ fn is_of(taken: &LeaseTaken, process: &Process) -> bool {
 
 pub(super) async fn processes_come_and_go(store: &dyn Store) {
     let one = begun(store).await;
-    store.process_begin(&one).await.unwrap();
-    assert_eq!(store.process_beat(one.id, false).await.unwrap(), Some(0));
+    store.process_begin(&one, NOW).await.unwrap();
+    assert_eq!(
+        store.process_beat(one.id, false, NOW + 1.minutes()).await.unwrap(),
+        Some(0)
+    );
     let here = |seen: &[SeenProcess]| {
         seen.iter()
             .filter(|seen| seen.id == one.id)
@@ -53,7 +56,7 @@ pub(super) async fn processes_come_and_go(store: &dyn Store) {
         [],
         "none is heard of within no time"
     );
-    store.process_beat(one.id, true).await.unwrap();
+    store.process_beat(one.id, true, NOW + 1.minutes()).await.unwrap();
     assert!(here(&store.processes(NEVER).await.unwrap())[0].is_draining);
     // The next of the node takes the former's place; another node's is left.
     let other = begun(store).await;
@@ -61,17 +64,23 @@ pub(super) async fn processes_come_and_go(store: &dyn Store) {
         node: one.node,
         ..process()
     };
-    store.process_begin(&next).await.unwrap();
+    store.process_begin(&next, NOW).await.unwrap();
     assert_eq!(
-        store.process_beat(one.id, false).await.unwrap(),
+        store.process_beat(one.id, false, NOW + 1.minutes()).await.unwrap(),
         None,
         "it must begin again"
     );
-    assert_eq!(store.process_beat(other.id, false).await.unwrap(), Some(0));
+    assert_eq!(
+        store.process_beat(other.id, false, NOW + 1.minutes()).await.unwrap(),
+        Some(0)
+    );
     for gone in [&next, &other, &other] {
         store.process_end(gone.id).await.unwrap();
     }
-    assert_eq!(store.process_beat(other.id, false).await.unwrap(), None);
+    assert_eq!(
+        store.process_beat(other.id, false, NOW + 1.minutes()).await.unwrap(),
+        None
+    );
 }
 
 pub(super) async fn a_lease_is_one_processes(make: &impl Fn() -> Arc<dyn Store>) {
@@ -92,33 +101,67 @@ pub(super) async fn a_lease_is_one_processes(make: &impl Fn() -> Arc<dyn Store>)
     assert_eq!(refused, 2, "{answers:?}");
     // Its own again is its own, under a higher fence; pokes nobody.
     let first = fence_of(&store.lease_take(TENANT, session, owner.id, NEVER).await.unwrap());
-    let pokes = store.process_beat(owner.id, false).await.unwrap().unwrap();
+    let pokes = store
+        .process_beat(owner.id, false, NOW + 1.minutes())
+        .await
+        .unwrap()
+        .unwrap();
     let again = store.lease_take(TENANT, session, owner.id, NEVER).await.unwrap();
     assert!(fence_of(&again) > first);
-    assert!(matches!(again, LeaseTaken::Yes { is_seized: false, .. }));
-    assert_eq!(store.process_beat(owner.id, false).await.unwrap(), Some(pokes));
+    assert!(matches!(again, LeaseTaken::Yes { former: None, .. }));
+    assert_eq!(
+        store.process_beat(owner.id, false, NOW + 1.minutes()).await.unwrap(),
+        Some(pokes)
+    );
     // Given back under an old fence it is not; under its own it is free, and the fence goes on rising.
     assert!(!store.lease_release(TENANT, session, first).await.unwrap());
     assert!(store.lease_release(TENANT, session, fence_of(&again)).await.unwrap());
     assert!(!store.lease_release(TENANT, session, fence_of(&again)).await.unwrap());
     assert_eq!(store.lease(TENANT, session).await.unwrap().unwrap().owner, None);
     let theirs = store.lease_take(TENANT, session, other.id, NEVER).await.unwrap();
-    assert!(matches!(theirs, LeaseTaken::Yes { is_seized: false, .. }));
+    assert!(matches!(theirs, LeaseTaken::Yes { former: None, .. }));
     assert!(fence_of(&theirs) > fence_of(&again));
     // The owner falls silent: it is taken from it, and it is told.
     let seized = store.lease_take(TENANT, session, owner.id, AT_ONCE).await.unwrap();
-    assert!(matches!(seized, LeaseTaken::Yes { is_seized: true, .. }), "{seized:?}");
+    let was = |has_ended, alive_until| Some(Former { has_ended, alive_until });
+    assert!(
+        matches!(seized, LeaseTaken::Yes { former, .. } if former == was(false, NOW)),
+        "{seized:?}"
+    );
     assert!(fence_of(&seized) > fence_of(&theirs));
-    assert_eq!(store.process_beat(other.id, false).await.unwrap(), Some(1));
+    assert_eq!(
+        store.process_beat(other.id, false, NOW + 1.minutes()).await.unwrap(),
+        Some(1)
+    );
     assert!(!store.lease_release(TENANT, session, fence_of(&theirs)).await.unwrap());
     // The owner ends: free at once, however long one waits for the dead.
     store.process_end(owner.id).await.unwrap();
     assert_eq!(store.lease(TENANT, session).await.unwrap().unwrap().owner, None);
     let taken = store.lease_take(TENANT, session, other.id, NEVER).await.unwrap();
     assert!(fence_of(&taken) > fence_of(&seized));
+    assert!(
+        matches!(taken, LeaseTaken::Yes { former: None, .. }),
+        "it ended in good order"
+    );
+    // It dies, and the next of its node says so: free at once too, and known for dead.
+    let next = Process {
+        node: other.node,
+        ..process()
+    };
+    store.process_begin(&next, NOW).await.unwrap();
+    let after = store.lease_take(TENANT, session, next.id, NEVER).await.unwrap();
+    assert!(
+        matches!(after, LeaseTaken::Yes { former, .. } if former == was(true, NOW + 1.minutes())),
+        "{after:?}"
+    );
+    store.process_begin(other, NOW).await.unwrap();
+    let taken = store.lease_take(TENANT, session, other.id, AT_ONCE).await.unwrap();
     // Somebody has ended the session elsewhere.
     store.lease_poke(TENANT, session).await.unwrap();
-    assert_eq!(store.process_beat(other.id, false).await.unwrap(), Some(2));
+    assert_eq!(
+        store.process_beat(other.id, false, NOW + 1.minutes()).await.unwrap(),
+        Some(3)
+    );
     // Another tenant has no such session.
     for (tenant, id) in [(OTHER_TENANT, session), (TENANT, SessionId::new())] {
         let refused = store.lease_take(tenant, id, other.id, NEVER).await;
@@ -139,17 +182,24 @@ pub(super) async fn a_draining_owner_hears_that_it_is_wanted(store: &dyn Store) 
         !store.lease(TENANT, session).await.unwrap().unwrap().is_wanted,
         "it does not drain"
     );
-    assert_eq!(store.process_beat(owner.id, true).await.unwrap(), Some(0));
+    assert_eq!(
+        store.process_beat(owner.id, true, NOW + 1.minutes()).await.unwrap(),
+        Some(0)
+    );
     for _ in 0..3 {
         let refused = store.lease_take(TENANT, session, other.id, NEVER).await.unwrap();
         assert!(is_of(&refused, &owner) && matches!(refused, LeaseTaken::No { owner } if owner.is_draining));
     }
-    assert_eq!(store.process_beat(owner.id, true).await.unwrap(), Some(1), "told once");
+    assert_eq!(
+        store.process_beat(owner.id, true, NOW + 1.minutes()).await.unwrap(),
+        Some(1),
+        "told once"
+    );
     let lease = store.lease(TENANT, session).await.unwrap().unwrap();
     assert!(lease.is_wanted && lease.fence == fence);
     assert!(store.lease_release(TENANT, session, fence).await.unwrap());
     let taken = store.lease_take(TENANT, session, other.id, NEVER).await.unwrap();
-    assert!(matches!(taken, LeaseTaken::Yes { is_seized: false, .. }));
+    assert!(matches!(taken, LeaseTaken::Yes { former: None, .. }));
     assert!(!store.lease(TENANT, session).await.unwrap().unwrap().is_wanted);
 }
 

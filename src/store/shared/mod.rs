@@ -167,11 +167,11 @@ impl Store for Backend {
             with_reported
         ))
     }
-    async fn process_begin(&self, process: &Process) -> Result<()> {
-        write!(self, Scope::Nobody, |tx| processes::begin(tx, process))
+    async fn process_begin(&self, process: &Process, at: OffsetDateTime) -> Result<()> {
+        write!(self, Scope::Nobody, |tx| processes::begin(tx, process, at))
     }
-    async fn process_beat(&self, id: ProcessId, is_draining: bool) -> Result<Option<i64>> {
-        write!(self, Scope::Nobody, |tx| processes::beat(tx, id, is_draining))
+    async fn process_beat(&self, id: ProcessId, is_draining: bool, at: OffsetDateTime) -> Result<Option<i64>> {
+        write!(self, Scope::Nobody, |tx| processes::beat(tx, id, is_draining, at))
     }
     async fn process_end(&self, id: ProcessId) -> Result<()> {
         write!(self, Scope::Nobody, |tx| processes::end(tx, id))

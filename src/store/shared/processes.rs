@@ -19,36 +19,48 @@ async fn now(tx: &mut Connection) -> Result<OffsetDateTime> {
     rows::at(&row, "now")
 }
 
-pub(super) async fn begin(tx: &mut Connection, process: &Process) -> Result<()> {
+pub(super) async fn begin(tx: &mut Connection, process: &Process, told: OffsetDateTime) -> Result<()> {
     let now = now(tx).await?;
-    // The former process of the node is dead, or this one had not got its folder. Others are long gone.
-    ask("DELETE FROM processes WHERE (node = $1 AND id <> $2) OR beat_at < $3")
-        .bind(Id(process.node))
-        .bind(Id(process.id.0))
+    ask("DELETE FROM processes WHERE beat_at < $1")
         .bind(At(now - FORGOTTEN_AFTER))
         .execute(&mut *tx)
         .await?;
+    // The former process of the node is dead, or this one had not got its folder.
+    ask("UPDATE processes SET ended_at = $3 WHERE node = $1 AND id <> $2 AND ended_at IS NULL")
+        .bind(Id(process.node))
+        .bind(Id(process.id.0))
+        .bind(At(now))
+        .execute(&mut *tx)
+        .await?;
     ask(
-        "INSERT INTO processes (id, node, url, started_at, beat_at) VALUES ($1, $2, $3, $4, $4)
-         ON CONFLICT (id) DO UPDATE SET beat_at = excluded.beat_at",
+        "INSERT INTO processes (id, node, url, started_at, beat_at, told_at) VALUES ($1, $2, $3, $4, $4, $5)
+         ON CONFLICT (id) DO UPDATE SET beat_at = excluded.beat_at, told_at = excluded.told_at, ended_at = NULL",
     )
     .bind(Id(process.id.0))
     .bind(Id(process.node))
     .bind(process.url.as_str())
     .bind(At(now))
+    .bind(At(told))
     .execute(tx)
     .await?;
     Ok(())
 }
 
-pub(super) async fn beat(tx: &mut Connection, id: ProcessId, is_draining: bool) -> Result<Option<i64>> {
+pub(super) async fn beat(
+    tx: &mut Connection,
+    id: ProcessId,
+    is_draining: bool,
+    told: OffsetDateTime,
+) -> Result<Option<i64>> {
     let now = now(tx).await?;
-    let row = ask("UPDATE processes SET beat_at = $2, is_draining = $3 WHERE id = $1 RETURNING pokes")
-        .bind(Id(id.0))
-        .bind(At(now))
-        .bind(is_draining)
-        .fetch_optional(tx)
-        .await?;
+    let row = ask("UPDATE processes SET beat_at = $2, is_draining = $3, told_at = $4
+                   WHERE id = $1 AND ended_at IS NULL RETURNING pokes")
+    .bind(Id(id.0))
+    .bind(At(now))
+    .bind(is_draining)
+    .bind(At(told))
+    .fetch_optional(tx)
+    .await?;
     Ok(row.map(|row| row.try_get("pokes")).transpose()?)
 }
 
@@ -62,10 +74,11 @@ pub(super) async fn end(tx: &mut Connection, id: ProcessId) -> Result<()> {
 
 pub(super) async fn living(tx: &mut Connection, within: Duration) -> Result<Vec<SeenProcess>> {
     let now = now(tx).await?;
-    let rows = ask("SELECT id, url, is_draining, beat_at FROM processes WHERE beat_at > $1 ORDER BY beat_at DESC, id")
-        .bind(At(now - within))
-        .fetch_all(tx)
-        .await?;
+    let rows = ask("SELECT id, url, is_draining, beat_at FROM processes
+                    WHERE beat_at > $1 AND ended_at IS NULL ORDER BY beat_at DESC, id")
+    .bind(At(now - within))
+    .fetch_all(tx)
+    .await?;
     rows.iter().map(|row| rows::process(row, now)).collect()
 }
 
@@ -77,22 +90,22 @@ pub(super) async fn take(
     dead_after: Duration,
 ) -> Result<LeaseTaken> {
     let now = now(tx).await?;
-    let former = ask("SELECT process_id FROM session_leases WHERE tenant_id = $1 AND session_id = $2")
-        .bind(Id(tenant.0))
-        .bind(Id(session.0))
-        .fetch_optional(&mut *tx)
-        .await?;
-    let former = former
-        .map(|row| row.try_get::<Option<Id>, _>("process_id"))
-        .transpose()?
-        .flatten()
-        .map(|id| ProcessId(id.0));
+    let former = ask("SELECT p.id, p.told_at, p.ended_at IS NOT NULL AS has_ended
+                      FROM session_leases l JOIN processes p ON p.id = l.process_id
+                      WHERE l.tenant_id = $1 AND l.session_id = $2 AND p.id <> $3")
+    .bind(Id(tenant.0))
+    .bind(Id(session.0))
+    .bind(Id(by.0))
+    .fetch_optional(&mut *tx)
+    .await?;
+    let former = former.as_ref().map(rows::former).transpose()?;
     let taken = ask(
         "INSERT INTO session_leases AS l (session_id, tenant_id, process_id, fence, taken_at) VALUES ($2, $1, $3, 1, $4)
          ON CONFLICT (tenant_id, session_id) DO UPDATE
          SET process_id = excluded.process_id, fence = l.fence + 1, taken_at = excluded.taken_at, wanted_by = NULL
          WHERE l.process_id IS NULL OR l.process_id = $3
-            OR NOT EXISTS (SELECT 1 FROM processes p WHERE p.id = l.process_id AND p.beat_at > $5)
+            OR NOT EXISTS (SELECT 1 FROM processes p
+                           WHERE p.id = l.process_id AND p.beat_at > $5 AND p.ended_at IS NULL)
          RETURNING fence",
     )
     .bind(Id(tenant.0))
@@ -104,13 +117,12 @@ pub(super) async fn take(
     .await
     .map_err(missing("session"))?;
     if let Some(row) = taken {
-        let former = former.filter(|former| *former != by);
-        if let Some(former) = former {
-            poke(tx, former).await?;
+        if let Some((id, _)) = former {
+            poke(tx, id).await?;
         }
         return Ok(LeaseTaken::Yes {
             fence: Fence(row.try_get("fence")?),
-            is_seized: former.is_some(),
+            former: former.map(|(_, former)| former),
         });
     }
     let row = ask("SELECT p.id, p.url, p.is_draining, p.beat_at FROM session_leases l
@@ -157,7 +169,7 @@ pub(super) async fn lease(tx: &mut Connection, tenant: TenantId, session: Sessio
     let now = now(tx).await?;
     let row = ask(
         "SELECT l.fence, l.wanted_by IS NOT NULL AS is_wanted, p.id, p.url, p.is_draining, p.beat_at
-                   FROM session_leases l LEFT JOIN processes p ON p.id = l.process_id
+                   FROM session_leases l LEFT JOIN processes p ON p.id = l.process_id AND p.ended_at IS NULL
                    WHERE l.tenant_id = $1 AND l.session_id = $2",
     )
     .bind(Id(tenant.0))

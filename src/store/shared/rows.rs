@@ -6,8 +6,8 @@ use super::Row;
 use crate::ids::{CandidateId, EntryId, InvitationId, PositionId, ProcessId, SessionId, TenantId};
 use crate::store::column::{At, Id};
 use crate::store::{
-    Audit, Candidate, Consent, EndReason, Entry, Error, Invitation, PlannedQuestion, Position, Result, SeenProcess,
-    Session, SessionEvent, SessionStatus, Source, Speaker, Tenant,
+    Audit, Candidate, Consent, EndReason, Entry, Error, Former, Invitation, PlannedQuestion, Position, Result,
+    SeenProcess, Session, SessionEvent, SessionStatus, Source, Speaker, Tenant,
 };
 use sqlx::Row as _;
 use time::OffsetDateTime;
@@ -133,6 +133,14 @@ pub(super) fn process(row: &Row, now: OffsetDateTime) -> Result<SeenProcess> {
         // A beat of this very moment by a transaction that ended before ours: not in the future.
         silent: (now - at(row, "beat_at")?).try_into().unwrap_or_default(),
     })
+}
+
+pub(super) fn former(row: &Row) -> Result<(ProcessId, Former)> {
+    let former = Former {
+        has_ended: row.try_get("has_ended")?,
+        alive_until: at(row, "told_at")?,
+    };
+    Ok((ProcessId(id(row, "id")?), former))
 }
 
 pub(super) fn at(row: &Row, column: &'static str) -> Result<OffsetDateTime> {

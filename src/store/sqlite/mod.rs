@@ -136,7 +136,7 @@ mod dialect {
                OR EXISTS (SELECT 1 FROM session_events e
                           WHERE e.tenant_id = s.tenant_id AND e.session_id = s.id AND e.leg = 'session' AND e.what = 'ended'))
           AND NOT EXISTS (SELECT 1 FROM session_leases l JOIN processes o ON o.id = l.process_id
-                          WHERE l.tenant_id = s.tenant_id AND l.session_id = s.id AND o.beat_at > $1)
+                          WHERE l.tenant_id = s.tenant_id AND l.session_id = s.id AND o.ended_at IS NULL AND o.beat_at > $1)
         ORDER BY s.id LIMIT $3";
     pub(super) const NO_TENANT_YET: &str = "SELECT NOT EXISTS (SELECT 1 FROM tenants) AS none_yet";
     pub(super) const INVITATION_BY_TOKEN: &str = "

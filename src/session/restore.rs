@@ -1,0 +1,137 @@
+//! What of a conversation was heard when its process died in the midst of it (pure).
+//!
+//! **Law:** the interviewer's last words count as heard for as long as its process was known to live, and no longer; the AI that
+//! takes the conversation up goes on behind them. Better a word said twice than not at all.
+
+use crate::{
+    realtime::transcript::Rate,
+    store::{Entry, Speaker},
+};
+use time::{Duration, OffsetDateTime};
+
+/// What was sent so shortly before the last sign of life may not have been heard: it was on its way.
+const ON_ITS_WAY: Duration = Duration::milliseconds(120);
+
+/// Cuts the last entry of `history`, in order, where it was being said when the process that stored it was last known to live.
+/// Answers it as it is to be stored, if so.
+pub(super) fn cut_off(history: &mut [Entry], alive_until: OffsetDateTime) -> Option<Entry> {
+    let (last, before) = history.split_last_mut()?;
+    if last.speaker != Speaker::Ai || last.interrupted || last.text.is_empty() {
+        return None;
+    }
+    // Over WebRTC an end is stored once the service says that all was played; else it is reckoned from the sound's length.
+    if last.end_time.is_some_and(|end| end <= alive_until - ON_ITS_WAY) {
+        return None;
+    }
+    let mut rate = Rate::default();
+    for said in before
+        .iter()
+        .filter(|said| said.speaker == Speaker::Ai && !said.interrupted)
+    {
+        if let Some(end) = said.end_time {
+            rate.learn(&said.text, end - said.start_time);
+        }
+    }
+    let heard_for = (alive_until - ON_ITS_WAY - last.start_time).max(Duration::ZERO);
+    let heard_ms = i64::try_from(heard_for.whole_milliseconds()).unwrap_or(i64::MAX);
+    let whole_ms = last.end_time.map(|end| (end - last.start_time).as_seconds_f64() * 1e3);
+    last.interrupted = true;
+    last.heard_ms = Some(heard_ms);
+    last.heard_text = Some(rate.heard(&last.text, heard_ms, whole_ms).to_owned());
+    last.end_time = Some(last.start_time + heard_for);
+    last.revision += 1;
+    Some(last.clone())
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+    use super::*;
+    use crate::{
+        ids::{EntryId, SessionId},
+        store::Source,
+    };
+    use time::macros::datetime;
+    use uuid::Uuid;
+
+    const START: OffsetDateTime = datetime!(2026-11-24 16:40 UTC);
+
+    fn at(ms: i64) -> OffsetDateTime {
+        START + Duration::milliseconds(ms)
+    }
+
+    fn entry(speaker: Speaker, text: &str, from_ms: i64, to_ms: Option<i64>) -> Entry {
+        Entry {
+            id: EntryId(Uuid::nil()),
+            session: SessionId(Uuid::nil()),
+            sequence: 1,
+            speaker,
+            text: text.into(),
+            start_time: at(from_ms),
+            end_time: to_ms.map(at),
+            item_id: "item".into(),
+            content_index: 0,
+            source: Source::Tap,
+            interrupted: false,
+            heard_ms: None,
+            heard_text: None,
+            gap: None,
+            revision: 1,
+        }
+    }
+
+    /// Ten words of four letters and a blank: half a second each at the rate of the lesson.
+    const WORDS: &str = "zero ones twos tree four five sixs sevn eigt nine";
+
+    fn cut(end_ms: Option<i64>, alive_until_ms: i64) -> Option<String> {
+        let mut history = [
+            entry(Speaker::Ai, WORDS, -20_000, Some(-15_000)),
+            entry(Speaker::Candidate, "yes", -10_000, Some(-9_000)),
+            entry(Speaker::Ai, WORDS, 0, end_ms),
+        ];
+        let cut = cut_off(&mut history, at(alive_until_ms))?;
+        assert_eq!(history[2], cut);
+        assert!(cut.interrupted && cut.revision == 2);
+        cut.heard_text
+    }
+
+    #[test]
+    fn words_count_as_heard_until_the_last_sign_of_life() {
+        let table = [
+            // not known to have been played to its end: by the rate that the voice has had
+            (None, 2_620, Some("zero ones twos tree four")),
+            (None, 1_000, Some("zero")),
+            (None, 100, Some("")),
+            (None, -5_000, Some("")),
+            (None, 6_000, Some(WORDS)),
+            // its end is reckoned, and was yet to come: by proportion
+            (Some(10_000), 5_220, Some("zero ones twos tree four")),
+            (
+                Some(10_000),
+                10_000,
+                Some("zero ones twos tree four five sixs sevn eigt"),
+            ),
+            (Some(10_000), 10_120, None),
+            (Some(10_000), 60_000, None),
+        ];
+        for (end, alive_until, heard) in table {
+            assert_eq!(cut(end, alive_until).as_deref(), heard, "{end:?} {alive_until}");
+        }
+    }
+
+    #[test]
+    fn nothing_is_cut_that_was_not_being_said() {
+        let candidate = entry(Speaker::Candidate, "yes", 0, None);
+        let cut_before = Entry {
+            interrupted: true,
+            ..entry(Speaker::Ai, WORDS, 0, None)
+        };
+        for last in [candidate, cut_before, entry(Speaker::Ai, "", 0, None)] {
+            let mut history = [entry(Speaker::Ai, WORDS, -9_000, None), last];
+            let before = history.clone();
+            assert_eq!(cut_off(&mut history, at(1_000)), None);
+            assert_eq!(history, before);
+        }
+        assert_eq!(cut_off(&mut [], at(0)), None);
+    }
+}
