@@ -54,7 +54,8 @@ pub async fn back(house: &House, page: &mut Page, welcomes: usize, before: &[(&'
         .filter(|it| it["event"]["type"] == "conversation.item.create")
         .map(|it| it["event"].to_string())
         .collect();
-    for (_, words) in before {
+    // (What the interviewer said is told as far as it was heard.)
+    for (_, words) in before.iter().filter(|(who, _)| *who == "candidate") {
         let times = told
             .iter()
             .filter(|item| item.contains(&json!(words).to_string()))

@@ -25,7 +25,7 @@ use tokio::task::JoinError;
 use vivavoce_media::{CloseCause, LegEvent};
 
 /// What was forwarded so shortly before a leg was last heard may not have been heard: better said twice than not at all.
-const HEARD_SLACK: Duration = Duration::from_millis(120);
+pub(super) const HEARD_SLACK: Duration = Duration::from_millis(120);
 /// How long a dial may take, all told.
 const DIAL_MAX: Duration = Duration::from_secs(12);
 

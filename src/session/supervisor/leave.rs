@@ -34,7 +34,10 @@ impl Supervisor {
             self.left = Some(LetGo::Given); // nobody to send: whoever comes back finds it elsewhere
             return;
         }
-        let quiet = self.machine.snapshot().speaking == Speaking::Nobody;
+        // Nothing is being said, and all that was said is written down.
+        let quiet = self.machine.snapshot().speaking == Speaking::Nobody
+            && self.machine.is_quiet()
+            && self.transcript.is_settled();
         let now = clock::monotonic();
         let url = match &mut self.moving {
             Some(moving) if !moving.is_told && (quiet || now >= moving.since + PAUSE_WITHIN) => {
@@ -56,6 +59,11 @@ impl Supervisor {
     pub(super) fn leave(&mut self) {
         match self.left {
             Some(LetGo::Given) => {
+                if self.ended.is_none() {
+                    // What the AI is saying breaks off here: it is stored as far as it was heard.
+                    let _ = self.transcript.cut(clock::wall() - super::ai::HEARD_SLACK);
+                    self.carry_out();
+                }
                 self.record.note(clock::wall(), "session", "let_go", String::new());
                 self.browser.send_back();
             }
