@@ -47,6 +47,8 @@ pub struct Candidate {
     tried_ms: u64,
     /// Answers heard so far on this leg.
     was_up: bool,
+    /// The network is said to be back: the next greeting is followed by a repair.
+    is_hurried: bool,
     /// Restarts and fresh legs that the page made by itself or was asked for.
     pub repairs: usize,
     /// Told by the relay that the interview is over.
@@ -85,6 +87,7 @@ impl Candidate {
             offers: 0,
             tried_ms: 0,
             was_up: false,
+            is_hurried: false,
             repairs: 0,
             ended: false,
         };
@@ -96,6 +99,13 @@ impl Candidate {
     pub fn cut(&self, on: bool) {
         self.roads.iter().for_each(|road| road.cut(on));
         self.wire.cut(on);
+    }
+
+    /// The browser says that there is a network again: what was being waited for is tried at once.
+    pub fn hurry(&mut self) {
+        self.is_hurried = true;
+        self.offered = None;
+        self.page.suspect();
     }
 
     /// From here on it has another address.
@@ -178,6 +188,10 @@ impl Candidate {
             } else if now >= offered.at_ms + ANSWER_MS_MAX && self.page.is_up() {
                 self.page.suspect();
             }
+        }
+        if self.is_hurried && self.page.is_up() {
+            self.is_hurried = false;
+            wants = wants.or(Some(self.was_up));
         }
         let quiet = self
             .voice

@@ -154,7 +154,7 @@ struct Drive<'a> {
     stack: &'a Stack,
     place: &'a mut Place,
     candidate: Candidate,
-    strike: Strike,
+    strikes: Vec<Strike>,
     turns: Vec<Vec<u8>>,
     /// When the last burst of each turn left.
     ends: Vec<u64>,
@@ -167,21 +167,37 @@ async fn drive(row: &Row, seed: u64, stack: &Stack, place: &mut Place) -> Outcom
     let seat = stack.seat().await;
     let (http, udp) = place.addresses(stack);
     let candidate = Candidate::join(http, &udp, &seat).await;
-    let strike = Strike {
-        fault: row.fault,
-        moment,
-        dice: SmallRng::seed_from_u64(seed ^ 1),
-        due_ms: None,
-        at_ms: None,
-        over_ms: None,
-        is_over: false,
-        told: String::new(),
+    let several = [
+        Fault::Ai("vanish"),
+        Fault::Ai("close_dtls"),
+        Fault::Moves,
+        Fault::Away(5),
+        Fault::SocketLost,
+        Fault::Reload,
+    ];
+    let faults = match row.fault {
+        Fault::Nothing => vec![],
+        Fault::Several => (0..dice.random_range(2..=3))
+            .map(|_| several[dice.random_range(0..several.len())])
+            .collect(),
+        one => vec![one],
     };
+    // overlapping: the later ones within 3 s of the first
+    let mut into_ms = 0;
+    let strikes = faults.into_iter().map(|fault| {
+        let moment = Moment {
+            into_ms: moment.into_ms + into_ms,
+            ..moment
+        };
+        into_ms += dice.random_range(0..3_000);
+        Strike::new(fault, moment, seed)
+    });
+    let strikes: Vec<Strike> = strikes.collect();
     let mut drive = Drive {
         stack,
         place,
         candidate,
-        strike,
+        strikes,
         turns: vec![],
         ends: vec![],
         lag_ms: 0,
@@ -202,14 +218,17 @@ impl Drive<'_> {
     /// The interviewer counts, the candidate answers.
     async fn turn(&mut self, turn: usize, dice: &mut SmallRng) -> Result<(), String> {
         let before = self.candidate.digits().len();
-        let deadline = wall_ms() + ANSWER_MS_MAX + self.strike.fault.lasts_ms();
+        let deadline = wall_ms() + ANSWER_MS_MAX + self.lasts_ms();
         let mut began = false;
         loop {
             self.look().await;
             let digits = &self.candidate.digits()[before..];
             if let (false, Some(first)) = (began, digits.first()) {
                 began = true;
-                self.strike.arm(turn, Part::AiSpeaks, first.at_ms);
+                let at_ms = first.at_ms;
+                self.strikes
+                    .iter_mut()
+                    .for_each(|strike| strike.arm(turn, Part::AiSpeaks, at_ms));
             }
             if digits
                 .last()
@@ -236,7 +255,7 @@ impl Drive<'_> {
         let digits: Vec<u8> = (0..dice.random_range(6..=9))
             .map(|_| dice.random_range(0..10))
             .collect();
-        self.strike.arm(turn, Part::CandidateSpeaks, wall_ms());
+        self.arm(turn, Part::CandidateSpeaks, wall_ms());
         let mut end = self.candidate.say(&digits);
         self.turns.push(digits);
         while self.candidate.is_speaking() {
@@ -245,8 +264,17 @@ impl Drive<'_> {
             end = end.max(wall_ms().saturating_sub(150));
         }
         self.ends.push(end);
-        self.strike.arm(turn, Part::Between, end);
+        self.arm(turn, Part::Between, end);
         Ok(())
+    }
+
+    fn arm(&mut self, turn: usize, part: Part, at_ms: u64) {
+        self.strikes.iter_mut().for_each(|strike| strike.arm(turn, part, at_ms));
+    }
+
+    /// How long the faults last, together.
+    fn lasts_ms(&self) -> u64 {
+        self.strikes.iter().map(|strike| strike.fault.lasts_ms()).sum()
     }
 
     async fn look(&mut self) {
@@ -254,16 +282,13 @@ impl Drive<'_> {
         tokio::time::sleep(LOOK).await;
         self.lag_ms = self.lag_ms.max(wall_ms().saturating_sub(before));
         self.candidate.step().await;
-        self.strike.step(self.stack, self.place, &mut self.candidate).await;
+        for strike in &mut self.strikes {
+            strike.step(self.stack, self.place, &mut self.candidate).await;
+        }
     }
 
     async fn over(mut self, seat: &Seat, is_whole: bool) -> Outcome {
-        let deadline = wall_ms()
-            + if is_whole {
-                60_000 + self.strike.fault.lasts_ms()
-            } else {
-                1_000
-            };
+        let deadline = wall_ms() + if is_whole { 60_000 + self.lasts_ms() } else { 1_000 };
         let mut session = Value::Null;
         while wall_ms() < deadline {
             for _ in 0..10 {
@@ -297,12 +322,14 @@ impl Drive<'_> {
             calls: &calls,
             entries: &entries,
             session: &session,
-            seams: usize::from(self.strike.fault != Fault::Nothing),
+            seams: self.strikes.len(),
         };
-        let strike = &self.strike;
         let mut found = violations(&facts);
-        if strike.fault != Fault::Nothing && strike.at_ms.is_none() {
+        if self.strikes.iter().any(|strike| strike.at_ms.is_none()) {
             found.push("the fault never struck".into());
+        }
+        if self.strikes.iter().any(|strike| strike.fault == Fault::Rotation) && calls.len() < 2 {
+            found.push("it never rotated".into());
         }
         if std::env::var_os("CONTINUITY_TELL").is_some() {
             tell(&facts);
@@ -312,17 +339,25 @@ impl Drive<'_> {
             calls: calls.len(),
             repairs: self.candidate.repairs,
             lag_ms: self.lag_ms,
-            struck: strike.at_ms.map(|_| {
-                let Moment { turn, part, into_ms } = strike.moment;
-                format!("turn {turn}, {part:?}, {into_ms} ms into it{}", strike.told)
-            }),
+            struck: self
+                .strikes
+                .iter()
+                .map(Strike::tell)
+                .reduce(|all, one| format!("{all}; {one}")),
             waits: waits(
                 self.candidate.digits(),
                 &self.ends,
-                strike.at_ms,
-                strike.over_ms.filter(|_| strike.fault.excuses()),
+                self.strikes.iter().filter_map(|strike| strike.at_ms).min(),
+                self.strikes
+                    .iter()
+                    .filter(|strike| strike.fault.excuses())
+                    .filter_map(|strike| strike.over_ms)
+                    .max(),
             ),
-            own_gap_ms: strike.own_gap_ms(&calls, &self.ends),
+            own_gap_ms: self
+                .strikes
+                .first()
+                .and_then(|strike| strike.own_gap_ms(&calls, &self.ends)),
             violations: found,
         };
         self.candidate.leave().await;
@@ -331,6 +366,25 @@ impl Drive<'_> {
 }
 
 impl Strike {
+    fn new(fault: Fault, moment: Moment, seed: u64) -> Self {
+        Self {
+            fault,
+            moment,
+            dice: SmallRng::seed_from_u64(seed ^ 1),
+            due_ms: None,
+            at_ms: None,
+            over_ms: None,
+            is_over: false,
+            told: String::new(),
+        }
+    }
+
+    fn tell(&self) -> String {
+        let Moment { turn, part, into_ms } = self.moment;
+        let (fault, told) = (self.fault, &self.told);
+        format!("{fault:?} in turn {turn}, {part:?}, {into_ms} ms into it{told}")
+    }
+
     /// A part of a turn begins.
     fn arm(&mut self, turn: usize, part: Part, at_ms: u64) {
         if self.fault != Fault::Nothing && (turn, part) == (self.moment.turn, self.moment.part) && self.due_ms.is_none()
@@ -355,7 +409,7 @@ impl Strike {
         let lasts_ms = self.fault.lasts_ms();
         self.over_ms = (lasts_ms > 0).then_some(now + lasts_ms);
         match self.fault {
-            Fault::Nothing => {}
+            Fault::Nothing | Fault::Rotation | Fault::Several => {}
             Fault::Ai(kind) => stack.control("faults", &json!({ "kind": kind })).await,
             Fault::AiRefuses => {
                 let (told, how) = match self.dice.random_range(0..3) {
@@ -427,6 +481,7 @@ impl Strike {
                 candidate.cut(false);
                 // a browser is told that its network is back, and its socket by then is not the old one
                 candidate.wire.break_all();
+                candidate.hurry();
             }
             Fault::SocketAway => candidate.wire.cut(false),
             Fault::StoreStopped => {
@@ -439,6 +494,8 @@ impl Strike {
                 }
             }
             Fault::Nothing
+            | Fault::Rotation
+            | Fault::Several
             | Fault::Ai(_)
             | Fault::AiRefuses
             | Fault::AiStuck

@@ -138,7 +138,8 @@ fn of_record(facts: &Facts<'_>) -> Vec<String> {
         .collect();
     found.extend(parting(&facts.turns.concat(), &mine).map(|it| format!("record, candidate: {it}")));
     let theirs = along(said.iter().filter(|(is_ai, _)| *is_ai).flat_map(|(_, d)| d.clone()));
-    if theirs.missing > 0 || theirs.reached != facts.turns.len() * 10 || theirs.again > facts.seams {
+    // of an answer that was cut off it is an estimate what was heard, to the word
+    if theirs.missing > facts.seams || theirs.reached != facts.turns.len() * 10 || theirs.again > facts.seams {
         found.push(format!("record, interviewer: {theirs:?}"));
     }
     let order: Vec<bool> = said.iter().map(|(is_ai, _)| *is_ai).collect();

@@ -39,6 +39,9 @@ use tokio::{
     task::{JoinSet, LocalSet},
 };
 
+/// Faults that last longer are left to `--all`.
+const SHORT_MS: u64 = 20_000;
+
 /// What is asked for on the command line.
 struct Asked {
     runs: usize,
@@ -81,7 +84,8 @@ impl Asked {
     fn wants(&self, row: &Row) -> bool {
         match &self.row {
             Some(name) => row.name.starts_with(name.as_str()),
-            None => row.stands == Stands::Holds || (!self.only_holding && !matches!(row.stands, Stands::Missing(_))),
+            None if self.only_holding => row.stands == Stands::Holds && row.fault.lasts_ms() <= SHORT_MS,
+            None => !matches!(row.stands, Stands::Missing(_)),
         }
     }
 }

@@ -36,7 +36,7 @@ pub fn waits(digits: &[Digit], ends: &[u64], strike: Option<u64>, over: Option<u
                 if is_after(pair[1].at_ms) {
                     waits.after.push(wait);
                 } else {
-                    waits.ordinary.push(wait);
+                    waits.ordinary.push(after - *end as i64);
                 }
             }
             None if is_after(pair[1].at_ms) => {

@@ -133,7 +133,10 @@ async fn hold(
     loop {
         let lost = tokio::select! {
             lost = one(relay, &session, &token, &told, &mut outbox, &mut unsent) => lost,
-            () = suspect.notified() => None,
+            () = suspect.notified() => {
+                told.lock().unwrap().is_up = false;
+                continue;
+            }
         };
         let was_up = std::mem::take(&mut told.lock().unwrap().is_up);
         // 4401 and the like, 1000 and a takeover: it does not come back by itself

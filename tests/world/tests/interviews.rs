@@ -32,3 +32,9 @@ fn hold(seed: u64, count: u64, faults: usize, only: Option<&str>) {
 fn undisturbed_interviews_are_whole() {
     hold(1, 3, 0, None);
 }
+
+#[test]
+fn sockets_break_and_datagrams_overtake_each_other() {
+    hold(1, 4, 1, Some("socket"));
+    hold(1, 4, 1, Some("weather"));
+}
