@@ -39,7 +39,8 @@ pub trait Dialect: Send + Sync + Debug + 'static {
     /// A call in an interview that has begun: its history, each item with the id that [`replayed_id`] gives (which the
     /// transcript must skip), and how to go on. The AI speaks when asked by [`Dialect::respond`], or by turn detection.
     fn take_up(&self, history: &[Entry]) -> Vec<Value>;
-    /// The candidate could not hear for a while: of the AI's last words they heard no more than `heard`, if anything.
+    /// The candidate could not hear for a while. `heard`: of the AI's last words no more than this, perhaps nothing; `None`: all
+    /// that it said, but it has not answered them.
     fn go_on(&self, heard: Option<&str>) -> Vec<Value>;
     /// Cuts an item to what was heard of it.
     fn truncate(&self, item_id: &str, heard_ms: u64) -> Value;
@@ -147,10 +148,9 @@ impl Dialect for OpenAiRealtime {
 
     fn go_on(&self, heard: Option<&str>) -> Vec<Value> {
         let heard = match heard.map(str::trim) {
-            Some(heard) if !heard.is_empty() => {
-                format!("Of what you said last they heard this: \"{heard} …\". Go on right after that")
-            }
-            _ => "They have heard nothing of what you said last. Say it now".to_owned(),
+            None => "Answer what they said last".to_owned(),
+            Some("") => "They have heard nothing of what you said last. Say it now".to_owned(),
+            Some(heard) => format!("Of what you said last they heard this: \"{heard} …\". Go on right after that"),
         };
         let text = format!(
             "The candidate could not hear you for a while, and can again. {heard}; do not greet again, do not start over, and do not \
@@ -323,6 +323,7 @@ mod tests {
         assert_eq!(OpenAiRealtime.take_up(&long).len(), HISTORY_MAX + 1);
         let told = |heard| OpenAiRealtime.go_on(heard)[0]["item"]["content"][0]["text"].to_string();
         assert!(told(Some("Tell me")).contains("Tell me …"));
-        assert!(told(None).contains("nothing of what you said last"));
+        assert!(told(Some("")).contains("nothing of what you said last"));
+        assert!(told(None).contains("Answer what they said last"));
     }
 }

@@ -12,9 +12,9 @@ const MANNER: Manner = Manner {
     controlling: true,
     consent_every: Duration::from_secs(2),
     // Between turns it may send nothing at all: it is asked, and asked again, so that its loss is noticed at once.
-    consent_quiet: (Duration::from_millis(250), Duration::from_millis(150)),
-    // Where it answers consent (with USE-CANDIDATE, OpenAI does), five answers are missed.
-    silence_max: Duration::from_millis(1100),
+    consent_quiet: (Duration::from_millis(200), Duration::from_millis(100)),
+    // Where it answers consent (with USE-CANDIDATE, OpenAI does), six answers are missed.
+    silence_max: Duration::from_millis(800),
     // It may be silent between turns; then only the channel's close or this tells.
     silence_max_unanswered: Duration::from_secs(30),
     check_every: Duration::from_millis(20),

@@ -38,6 +38,8 @@ use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
+/// The most that a long way adds to the silence after which a leg is lost.
+const ROUND_TRIPS_MAX: Duration = Duration::from_secs(2);
 /// A leg that is not up by then never will be.
 const CONNECT_MAX: Duration = Duration::from_secs(30);
 /// Media that may wait for its keys: the handshake's last datagram can be overtaken.
@@ -245,7 +247,9 @@ impl Peer {
 
     fn silence_max(&self) -> Duration {
         if self.keepalive.is_answered() {
-            self.manner.silence_max
+            // an answer that is on its way is not missed
+            let under_way = self.keepalive.round_trip().unwrap_or_default() * 2;
+            self.manner.silence_max + under_way.min(ROUND_TRIPS_MAX)
         } else {
             self.manner.silence_max_unanswered
         }

@@ -120,14 +120,30 @@ struct Place {
     answered: bool,
     parted: Parted,
     told_to_end: bool,
+    /// `last`, `counts` and `answered` before the assistant's last item.
+    before: Option<(Option<u8>, usize, bool)>,
 }
 
 impl Place {
+    /// Of the last item no more was heard than these, a client says.
+    fn heard_only(&mut self, digits: &[u8]) {
+        let Some((last, counts, answered)) = self.before else {
+            return;
+        };
+        self.last = digits.last().copied().or(last);
+        self.counts = counts + digits.iter().map(|d| usize::from(*d == LAST)).sum::<usize>();
+        self.answered = answered && digits.is_empty();
+        self.parted = Parted::No;
+    }
+
     fn pass(&mut self, item: &Item, exam: &Exam) {
         if item.is_user() {
             self.answered = true;
         } else if item.role() == "system" {
             self.told_to_end |= wants_end(&item.words);
+            if let Some(heard) = told_heard(&item.words) {
+                self.heard_only(&digits_in_words(heard));
+            }
         } else if item.role() == "assistant" {
             self.told_to_end = false;
             let mut digits = digits_in_words(&item.words);
@@ -135,6 +151,7 @@ impl Place {
                 digits.truncate(exam.bursts_in(ms));
             }
             let parting = parting(item);
+            self.before = Some((self.last, self.counts, self.answered));
             // Of an answer that was cut off before its first digit nothing is known: the turn is as it was.
             self.answered &= digits.is_empty() && parting == Parted::No;
             self.counts += digits.iter().map(|d| usize::from(*d == LAST)).sum::<usize>();
@@ -144,6 +161,15 @@ impl Place {
             }
         }
     }
+}
+
+/// What a note says was heard of the assistant's last words: in quotes, or nothing. A model would understand it in any words.
+fn told_heard(words: &str) -> Option<&str> {
+    if words.contains("heard nothing of what you said last") {
+        return Some("");
+    }
+    let (_, rest) = words.split_once("they heard this: \"")?;
+    rest.split_once('"').map(|(heard, _)| heard)
 }
 
 /// How much of a goodbye an item holds.

@@ -139,7 +139,7 @@ impl Supervisor {
         let last = self.record.in_order().into_iter().next_back().cloned();
         let heard = last
             .filter(|last| last.speaker == Speaker::Ai && last.interrupted)
-            .and_then(|last| last.heard_text);
+            .map(|last| last.heard_text.unwrap_or_default());
         self.send_ai_unspoken(self.deps.dialect.go_on(heard.as_deref()));
     }
 

@@ -161,6 +161,32 @@ fn what_is_broken_into_goes_on_where_it_was_cut() {
 }
 
 #[test]
+fn what_a_client_says_was_heard_is_what_was_heard() {
+    for (note, goes_on) in [
+        (
+            "Of what you said last they heard this: \"zero one two …\". Go on right after that.",
+            "three",
+        ),
+        ("They have heard nothing of what you said last. Say it now.", "zero"),
+        ("Answer what they said last.", "zero"),
+    ] {
+        let mut world = exam(Transport::WebRtc, 3);
+        world.ask();
+        world.wait(4_000);
+        let is_unanswered = goes_on == "zero" && note.starts_with("Answer");
+        if is_unanswered {
+            world.replay("user", "x");
+        }
+        let item = json!({"type": "message", "role": "system", "content": [{"type": "input_text", "text": note}]});
+        world.send(&json!({"type": "conversation.item.create", "item": item}));
+        world.ask();
+        world.wait(5_000);
+        let said = world.find("response.output_audio_transcript.done")["transcript"].to_string();
+        assert!(said.trim_matches('"').starts_with(goes_on), "{note}: {said}");
+    }
+}
+
+#[test]
 fn speech_in_an_item_is_heard_and_not_told_back() {
     for transport in [Transport::WebRtc, Transport::WebSocket] {
         let mut world = exam(transport, 3);
