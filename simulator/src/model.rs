@@ -30,14 +30,18 @@ pub struct Model {
 }
 
 impl Model {
-    /// `tag` makes its ids its own; `session` is the one that the call brought; `defaults` as the control endpoint takes them.
+    /// `epoch_ms`: the wall clock. `tag` makes its ids its own; `session` is the one that the call brought; `defaults` as the control endpoint takes them.
     ///
     /// # Errors
     /// Either makes no sense; in words.
-    pub fn new(tag: &str, session: &Value, defaults: &Value) -> Result<Self, String> {
+    pub fn new(tag: &str, session: &Value, defaults: &Value, epoch_ms: u64) -> Result<Self, String> {
         let defaults = Defaults::default().with(defaults).map_err(|e| e.to_string())?;
         let model = session["model"].as_str().unwrap_or("gpt-realtime-2.1");
-        let mut made = Session::new(&format!("sess_sim_{tag}"), model, defaults.lifetime_s);
+        let mut made = Session::new(
+            &format!("sess_sim_{tag}"),
+            model,
+            epoch_ms / 1_000 + defaults.lifetime_s,
+        );
         made.update(session, false).map_err(|e| e.message.clone())?;
         let setup = Setup {
             tag: tag.to_owned(),
@@ -47,7 +51,7 @@ impl Model {
             judge: defaults.judge,
             exam: defaults.exam,
             faults: defaults.faults,
-            epoch_ms: 0,
+            epoch_ms,
             continuous: defaults.continuous,
             think: Duration::from_millis(defaults.think_ms),
             word: Duration::from_millis(defaults.word_ms),

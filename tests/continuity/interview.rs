@@ -2,7 +2,7 @@
 
 use crate::{
     candidate::Candidate,
-    judge::{Facts, violations},
+    judge::{Facts, along, violations},
     measure::{Waits, waits},
     peer::wall_ms,
     postgres::Server,
@@ -203,10 +203,14 @@ async fn drive(row: &Row, seed: u64, stack: &Stack, place: &mut Place) -> Outcom
         lag_ms: 0,
     };
     let mut stuck = None;
-    for turn in 0..TURNS {
-        if let Err(why) = drive.turn(turn, &mut dice).await {
-            stuck = Some(why);
-            break;
+    for turn in 0..TURNS * 2 {
+        match drive.turn(turn, &mut dice).await {
+            Ok(true) => {}
+            Ok(false) => break,
+            Err(why) => {
+                stuck = Some(why);
+                break;
+            }
         }
     }
     let mut outcome = drive.over(&seat, stuck.is_none()).await;
@@ -215,8 +219,8 @@ async fn drive(row: &Row, seed: u64, stack: &Stack, place: &mut Place) -> Outcom
 }
 
 impl Drive<'_> {
-    /// The interviewer counts, the candidate answers.
-    async fn turn(&mut self, turn: usize, dice: &mut SmallRng) -> Result<(), String> {
+    /// The interviewer counts, the candidate answers. False: it was the goodbye that came.
+    async fn turn(&mut self, turn: usize, dice: &mut SmallRng) -> Result<bool, String> {
         let before = self.candidate.digits().len();
         let deadline = wall_ms() + ANSWER_MS_MAX + self.lasts_ms();
         let mut began = false;
@@ -235,6 +239,10 @@ impl Drive<'_> {
                 .is_some_and(|last| last.digit == 9 && wall_ms() >= last.at_ms + PAUSE_MS)
             {
                 break;
+            }
+            let reached = || along(self.candidate.digits().iter().map(|heard| heard.digit)).reached;
+            if self.candidate.ended && reached() >= TURNS * 10 {
+                return Ok(false);
             }
             if self.candidate.ended {
                 return Err(format!(
@@ -265,7 +273,7 @@ impl Drive<'_> {
         }
         self.ends.push(end);
         self.arm(turn, Part::Between, end);
-        Ok(())
+        Ok(true)
     }
 
     fn arm(&mut self, turn: usize, part: Part, at_ms: u64) {
@@ -317,6 +325,7 @@ impl Drive<'_> {
         }
         let heard: Vec<u8> = self.candidate.digits().iter().map(|d| d.digit).collect();
         let facts = Facts {
+            counts: TURNS,
             turns: &self.turns,
             heard: &heard,
             calls: &calls,

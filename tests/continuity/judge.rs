@@ -51,7 +51,9 @@ fn parting(said: &[u8], got: &[u8]) -> Option<String> {
 
 /// What is known of an interview that is over.
 pub struct Facts<'a> {
-    /// The candidate's digits, turn by turn.
+    /// The interviewer's counts to nine, until its goodbye.
+    pub counts: usize,
+    /// The candidate's digits, turn by turn: one more than counts where a nine was said again.
     pub turns: &'a [Vec<u8>],
     /// The interviewer's digits at the candidate's ear.
     pub heard: &'a [u8],
@@ -67,13 +69,19 @@ pub struct Facts<'a> {
 pub fn violations(facts: &Facts<'_>) -> Vec<String> {
     let mut found = vec![];
     let said: Vec<u8> = facts.turns.concat();
-    let Some(survivor) = facts.calls.last() else {
+    // one that never answered anything took no part
+    let took_part = |call: &&Value| {
+        call["responses"]
+            .as_array()
+            .is_some_and(|responses| !responses.is_empty())
+    };
+    let Some(survivor) = facts.calls.iter().rfind(took_part).or(facts.calls.last()) else {
         return vec!["the AI service had no call".into()];
     };
     let got = digits_of(survivor["said_by_user"].as_str().unwrap_or_default());
     found.extend(parting(&said, &got).map(|it| format!("candidate to AI: {it}")));
     let count = along(facts.heard.iter().copied());
-    let whole = facts.turns.len() * 10;
+    let whole = facts.counts * 10;
     if count.missing > 0 || count.reached != whole || count.again > facts.seams {
         let heard: String = facts.heard.iter().map(u8::to_string).collect();
         found.push(format!(
@@ -139,7 +147,8 @@ fn of_record(facts: &Facts<'_>) -> Vec<String> {
     found.extend(parting(&facts.turns.concat(), &mine).map(|it| format!("record, candidate: {it}")));
     let theirs = along(said.iter().filter(|(is_ai, _)| *is_ai).flat_map(|(_, d)| d.clone()));
     // of an answer that was cut off it is an estimate what was heard, to the word
-    if theirs.missing > facts.seams || theirs.reached != facts.turns.len() * 10 || theirs.again > facts.seams {
+    let short = (facts.counts * 10).abs_diff(theirs.reached);
+    if theirs.missing + short > facts.seams || theirs.again > facts.seams {
         found.push(format!("record, interviewer: {theirs:?}"));
     }
     let order: Vec<bool> = said.iter().map(|(is_ai, _)| *is_ai).collect();

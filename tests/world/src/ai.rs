@@ -75,7 +75,7 @@ async fn call(State(dials): State<mpsc::Sender<Dial>>, mut form: Multipart) -> R
 pub struct Call {
     pub far: Far,
     model: Model,
-    began: Instant,
+    pub began: Instant,
     is_open: bool,
     /// Gone without a word: nothing of it is on the net.
     pub is_gone: bool,
@@ -93,7 +93,13 @@ impl Call {
         exam: &Value,
     ) -> Result<(Self, String), u16> {
         let (far, answer) = Far::service(now, address, &dial.offer).map_err(|_| 400u16)?;
-        let model = Model::new(tag, &dial.session, exam).map_err(|_| 400u16)?;
+        let model = Model::new(
+            tag,
+            &dial.session,
+            exam,
+            vivavoce::clock::wall().unix_timestamp() as u64 * 1_000,
+        )
+        .map_err(|_| 400u16)?;
         let call = Self {
             far,
             model,

@@ -3,7 +3,7 @@
 use crate::{
     ai::{Call, Dial},
     browser::Browser,
-    judge::{Facts, violations},
+    judge::{Facts, along, violations},
     net::{Net, Weather},
     schedule::{Fault, Schedule},
     world::{Outcome, World, now, real},
@@ -55,10 +55,14 @@ impl One<'_> {
     pub(crate) async fn run(&mut self) -> Outcome {
         let began = now();
         let mut stuck = None;
-        for turn in 0..self.schedule.turns {
-            if let Err(why) = self.turn(turn).await {
-                stuck = Some(why);
-                break;
+        for turn in 0..self.schedule.turns * 2 {
+            match self.turn(turn).await {
+                Ok(true) => {}
+                Ok(false) => break,
+                Err(why) => {
+                    stuck = Some(why);
+                    break;
+                }
             }
         }
         let end = now() + Duration::from_secs(if stuck.is_none() { 60 } else { 1 });
@@ -68,7 +72,24 @@ impl One<'_> {
         let (session, entries) = self.told().await;
         let records: Vec<Value> = self.calls.iter().map(Call::record).collect();
         let heard = self.browser.ear.digits.clone();
+        if std::env::var_os("WORLD_TELL").is_some() {
+            for (call, record) in self.calls.iter().zip(&records) {
+                let answers = record["responses"].as_array().map_or(0, Vec::len);
+                let at = (call.began - began).as_millis();
+                println!(
+                    "  call at {at} ms, gone {}: user {}, assistant {}, {answers} answers",
+                    call.is_gone, record["said_by_user"], record["said_by_assistant"]
+                );
+            }
+            for entry in &entries {
+                println!(
+                    "  entry {} {}: {} heard {}",
+                    entry["sequence_number"], entry["speaker"], entry["text"], entry["heard_text"]
+                );
+            }
+        }
         let facts = Facts {
+            counts: self.schedule.turns,
             turns: &self.turns,
             heard: &heard,
             calls: &records,
@@ -131,7 +152,8 @@ impl One<'_> {
         last
     }
 
-    async fn turn(&mut self, turn: usize) -> Result<(), String> {
+    /// The interviewer counts, the candidate answers. False: it was the goodbye that came.
+    async fn turn(&mut self, turn: usize) -> Result<bool, String> {
         let before = self.browser.ear.digits.len();
         let began = now();
         let mut nine_at = None;
@@ -149,6 +171,10 @@ impl One<'_> {
                 nine_at = None;
             }
             let heard = || digits.iter().map(u8::to_string).collect::<String>();
+            if self.browser.ended && along(self.browser.ear.digits.iter().copied()).reached >= self.schedule.turns * 10
+            {
+                return Ok(false);
+            }
             if self.browser.ended {
                 return Err(format!("turn {turn}: ended when {:?} was heard", heard()));
             }
@@ -172,7 +198,7 @@ impl One<'_> {
                 return Err(format!("turn {turn}: nowhere to speak"));
             }
         }
-        Ok(())
+        Ok(true)
     }
 
     /// Everything that is due; then on to what is due next.
