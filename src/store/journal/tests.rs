@@ -6,7 +6,7 @@ use super::*;
 use crate::ids::{EntryId, InvitationId};
 use crate::store::sample::{CANDIDATE, POSITION, TENANT};
 use crate::store::sqlite::SqliteStore;
-use crate::store::{EndReason, NewInvitation, Source, Speaker};
+use crate::store::{EndReason, LeaseTaken, NewInvitation, Process, Source, Speaker};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use time::OffsetDateTime;
 use time::macros::datetime;
@@ -329,6 +329,74 @@ async fn poison_is_set_aside_and_blocks_nothing() {
         &std::fs::metadata(world.path().join("rejected")).unwrap().permissions(),
     );
     assert_eq!(mode & 0o077, 0);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_a_former_holder_puts_after_a_taking_is_set_aside_and_what_it_put_before_is_stored() {
+    let world = World::new().await;
+    let by = |url: &str| Process {
+        id: crate::ids::ProcessId::new(),
+        node: Uuid::now_v7(),
+        url: url.into(),
+    };
+    let (former, heir) = (by("https://a.example.com"), by("https://b.example.com"));
+    let mut fences = Vec::new();
+    for process in [&former, &heir] {
+        world.store.process_begin(process, NOW).await.unwrap();
+        let taken = world
+            .store
+            .lease_take(TENANT, world.session, process.id, Duration::ZERO)
+            .await;
+        let LeaseTaken::Yes { fence, .. } = taken.unwrap() else {
+            panic!("it was free or its owner silent")
+        };
+        fences.push(fence);
+    }
+    let now = crate::clock::wall();
+    let (before, after) = (now - time::Duration::hours(1), now + time::Duration::hours(1));
+    let (journal, driver) = world.open(Settings::default());
+    let driver = tokio::spawn(driver.run());
+    let put = |fence: usize, at, record| {
+        let hand = Hand {
+            fence: fences[fence],
+            at,
+        };
+        journal.put_record(Record::Held(hand, Box::new(record))).unwrap();
+    };
+    let entry = |number| Record::Entries(TENANT, world.entry(number));
+    let event = |number: u128| {
+        let event = SessionEvent {
+            id: Uuid::from_u128(number),
+            at: NOW,
+            leg: "ai".into(),
+            what: number.to_string(),
+            cause: String::new(),
+        };
+        Record::Event(TENANT, world.session, event)
+    };
+    let gone = SessionStep::Disconnected { at: NOW };
+    put(0, before, entry(1));
+    put(0, after, entry(2));
+    put(1, after, entry(3));
+    put(0, before, event(1));
+    put(0, after, event(2));
+    put(1, after, event(3));
+    put(0, after, Record::Step(TENANT, world.session, gone));
+    journal.flush(LONG).await.unwrap();
+    assert_eq!(world.stored().await, [1, 3]);
+    let events = world.store.session_events(TENANT, world.session).await.unwrap();
+    let events: Vec<&str> = events.iter().map(|event| event.what.as_str()).collect();
+    assert_eq!(events, ["1", "3"]);
+    let session = world.store.session(TENANT, world.session).await.unwrap().unwrap();
+    assert_eq!(
+        session.webrtc_status, None,
+        "a former holder does not say that a leg is down"
+    );
+    assert_eq!(journal.status().rejected_total, 3);
+    let kept = std::fs::read_to_string(world.path().join("rejected")).unwrap();
+    assert_eq!(kept.lines().count(), 3);
+    journal.close(LONG).await.unwrap();
+    driver.await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
