@@ -5,8 +5,9 @@
 //! **Law:** an owner whose heart beats is never succeeded. One that is silent is, but only by a process that itself has
 //! reached the database for as long: after an outage of the database all hearts are silent, and nobody is dead.
 //!
-//! With [`BEAT`] of 300 ms and [`DEAD_AFTER`] of 1.5 s an owner may miss four beats (a slow commit, a collected page) and
-//! its successor is in at most 1.5 s, half of the 3 s that an interview may stand still for a process's death.
+//! With [`BEAT`] of 150 ms and [`DEAD_AFTER`] of 1.5 s an owner may miss nine beats (a slow commit, a collected page) and
+//! its successor is in at most 1.5 s, half of the 3 s that an interview may stand still for a process's death. The last beat also
+//! says until when what the interviewer said was heard, so it is to be a word old at most.
 
 use crate::{
     ids::ProcessId,
@@ -18,7 +19,7 @@ use std::{
 };
 
 /// Between two heartbeats.
-pub const BEAT: Duration = Duration::from_millis(300);
+pub const BEAT: Duration = Duration::from_millis(150);
 /// The same of a process that gives its sessions away: it learns at its beats who wants them.
 pub const BEAT_DRAINING: Duration = Duration::from_millis(50);
 /// An owner that was silent for so long is dead.
