@@ -42,6 +42,10 @@ use tokio::{
 /// Faults that last longer are left to `--all`.
 const SHORT_MS: u64 = 20_000;
 
+/// An interview in which this whole process stood still for longer than this tells of the machine: it is run again, so often at most.
+const LAG_MS_MAX: u64 = 1_000;
+const AGAIN_MAX: usize = 2;
+
 /// What is asked for on the command line.
 struct Asked {
     runs: usize,
@@ -160,7 +164,14 @@ async fn run_all(asked: &Asked) -> Vec<(&'static Row, Vec<Outcome>)> {
             let (free, seed) = (free.clone(), seed_of(asked, row, run));
             going.spawn_local(async move {
                 let _turn = free.acquire_owned().await.unwrap();
-                (index, interview::run(row, seed).await)
+                let mut outcome = interview::run(row, seed).await;
+                for _ in 0..AGAIN_MAX {
+                    if outcome.lag_ms <= LAG_MS_MAX {
+                        break;
+                    }
+                    outcome = interview::run(row, seed).await;
+                }
+                (index, outcome)
             });
         }
     }
