@@ -50,7 +50,7 @@ async function behindNat(page, seen) {
   });
 }
 
-async function join_(page, demo) {
+async function enter(page, demo) {
   await toCheck(page, demo.invitation_url);
   await page.getByRole("button", { name: "Play the notes" }).click();
   await page.getByRole("button", { name: "Yes, I heard them" }).click();
@@ -88,11 +88,11 @@ async function interview(options, body) {
     const browser = await launch();
     const seen = { net: undefined, isCut: false, frames: 0, sockets: 0 };
     try {
-      const { page, faults } = await newCandidate(browser, { viewport: { width: 360, height: 740 }, ears: false, ...options });
+      const { page, faults } = await newCandidate(browser, { viewport: { width: 360, height: 740 }, ...options });
       await page.addInitScript(mouth);
       if (options.before !== undefined) await page.addInitScript(options.before);
       await behindNat(page, seen);
-      await join_(page, demo);
+      await enter(page, demo);
       await page.getByText("Connected", { exact: true }).waitFor();
       await until(async () => ({ met: (await demo.calls()).calls.length === 1, seen: "" }), 20_000, "a call");
       // the relay acknowledges once a second: from then on the page may promise
@@ -150,6 +150,22 @@ test("a reload in the middle of an outage loses nothing of it", { timeout: 240_0
     seen.net.mend();
     seen.isCut = false;
     await page.getByText("Connected", { exact: true }).waitFor({ timeout: 30_000 });
+    await page.waitForFunction(async () => {
+      for (const entry of (await window.vivavoceTest.peers.at(-1).getStats()).values()) if (entry.type === "outbound-rtp" && entry.packetsSent > 10) return true;
+      return false;
+    });
     await page.evaluate((all) => window.vivavoceMouth.say(all), digits.slice(20));
+    assert.equal(await allHeard(demo, digits.length), digits);
+  }));
+
+test("a microphone that the system has taken and given back is heard again at once", { timeout: 120_000 }, () =>
+  interview({}, async ({ demo, page }) => {
+    const digits = digitsOf(30, 5);
+    await page.evaluate((all) => window.vivavoceMouth.say(all), digits.slice(0, 10));
+    await page.waitForFunction(() => window.vivavoceMouth.isSilent());
+    await page.evaluate(() => window.vivavoceMouth.take());
+    await page.getByRole("button", { name: "Go on", exact: true }).click();
+    await page.getByText("Connected", { exact: true }).waitFor();
+    await page.evaluate((all) => window.vivavoceMouth.say(all), digits.slice(10));
     assert.equal(await allHeard(demo, digits.length), digits);
   }));

@@ -94,6 +94,7 @@ struct Tracked {
     is_tail_wanted: bool,
     /// What it lacks is waited for.
     is_awaited: bool,
+    /// Where it ended when the browser was last told.
     told: u64,
     is_telling: bool,
 }
@@ -290,11 +291,12 @@ impl Late {
         gate.waiting
     }
 
-    /// Once a second: gives up what is too old, and has each stream told that has moved.
+    /// Once a second: gives up what is too old, and has each stream told that has moved. A browser that hears nothing of it while it
+    /// speaks knows by that that it is away.
     pub(super) fn age(&mut self) {
         for stream in &mut self.streams {
             self.lost += stream.heard.age();
-            stream.is_telling |= stream.heard.up_to() != stream.told;
+            stream.is_telling |= stream.heard.end() != stream.told;
         }
     }
 
@@ -305,7 +307,7 @@ impl Late {
         }
         let stream = self.streams.iter_mut().find(|stream| stream.is_telling)?;
         stream.is_telling = false;
-        stream.told = stream.heard.up_to();
+        stream.told = stream.heard.end();
         let lacks = stream.heard.lacks().take(LACKS_MAX);
         let mut lacks: Vec<_> = lacks.map(|gap| (gap.start as u32, Some(gap.end as u32))).collect();
         if stream.is_tail_wanted {
@@ -313,7 +315,7 @@ impl Late {
         }
         Some(Received {
             stream: stream.ssrc,
-            up_to: stream.told as u32,
+            up_to: stream.heard.up_to() as u32,
             lacks,
         })
     }
@@ -330,7 +332,7 @@ impl Tracked {
     fn new(ssrc: u32, heard: Heard) -> Self {
         Self {
             ssrc,
-            told: heard.up_to(),
+            told: heard.end(),
             heard,
             is_tail_wanted: false,
             is_awaited: false,

@@ -13,7 +13,7 @@ import { speechFrames } from "./speech-frames.js";
 import { SpeechRing, whole } from "./speech-ring.js";
 import type { AckFrame, HeardUpTo } from "./wire.js";
 
-/** More than this unacknowledged is an outage: it is put on the shelf, for a page that comes after this one. In ms. */
+/** The relay acknowledges once a second; longer without, and what is said is put on the shelf, for a page that comes after this one. In ms. */
 export const SHELVE_MS_MIN = 2_000;
 /** Between two writes to the shelf, in ms. */
 export const SHELVE_EVERY_MS = 1_000;
@@ -31,7 +31,8 @@ export class Keeper {
   readonly #loaded: Promise<void>;
   #isMuted = false;
   #isOver = false;
-  #hasAck = false;
+  /** When the relay last acknowledged anything; null: never. */
+  #ackAt: number | null = null;
   #shelvedAt = -Infinity;
   #isShelved = false;
 
@@ -42,7 +43,7 @@ export class Keeper {
 
   /** For who shows it. */
   get keeping(): Keeping {
-    return { on: this.#hasAck, lostMs: this.#ring.lostMs };
+    return { on: this.#ackAt !== null, lostMs: this.#ring.lostMs };
   }
 
   mute(on: boolean): void {
@@ -53,15 +54,15 @@ export class Keeper {
   speech(stream: number, timestamp: number, opus: Uint8Array): void {
     if (this.#isMuted || this.#isOver) return;
     this.#ring.push(stream, timestamp, opus);
-    if (this.#ring.ms >= SHELVE_MS_MIN && this.#ports.now() - this.#shelvedAt >= SHELVE_EVERY_MS) this.shelve();
+    if (this.#isAway && this.#ports.now() - this.#shelvedAt >= SHELVE_EVERY_MS) this.shelve();
   }
 
   /** The relay has so much, and lacks something perhaps. */
   acknowledged({ stream, upTo, lacks }: Omit<AckFrame, "type">): void {
-    this.#hasAck = true;
+    this.#ackAt = this.#ports.now();
     this.#ring.acknowledge(stream, upTo);
     if (lacks.length > 0) void this.#loaded.then(() => this.#answer(stream, lacks));
-    if (this.#isShelved && this.#ring.ms < SHELVE_MS_MIN && lacks.length === 0) this.#unshelve();
+    if (this.#isShelved && lacks.length === 0) this.#unshelve();
   }
 
   /** A relay has greeted us: streams that it does not know, it is told all of. */
@@ -91,6 +92,10 @@ export class Keeper {
     this.#unshelve();
   }
 
+  get #isAway(): boolean {
+    return this.#ackAt !== null && this.#ports.now() - this.#ackAt >= SHELVE_MS_MIN;
+  }
+
   #answer(stream: number, lacks: AckFrame["lacks"]): void {
     for (const [from, to] of lacks) {
       const packets = this.#ring.between(stream, from, to);
@@ -106,7 +111,9 @@ export class Keeper {
   async #load(): Promise<void> {
     try {
       const stored = await this.#ports.shelf?.take();
-      if (stored != null && !this.#isOver) this.#ring.restore(stored);
+      if (stored == null || this.#isOver) return;
+      this.#ring.restore(stored);
+      this.#isShelved = true; // Until the relay has it.
     } catch {
       // A browser that lets nothing be stored (private windows): what was said before the reload is not known here.
     }

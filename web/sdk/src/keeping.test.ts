@@ -2,6 +2,7 @@
 
 import { describe, expect, it } from "vitest";
 import { SOCKET_MS_MAX } from "./interview.js";
+import { SHELVE_MS_MIN } from "./keeper.js";
 import { OVERLAP_MS_MAX } from "./peers.js";
 import { SILENT_MS } from "./pulse.js";
 import { joined, microphone, must, settled, WELCOME, World } from "./testing/world.js";
@@ -86,11 +87,17 @@ describe("speech that did not arrive", () => {
   it("is on the shelf while an outage lasts, and gone from it afterwards", async () => {
     const world = new World();
     await joined(world);
-    speaks(world.peer, 5, 0, 99);
+    world.socket.says(ack(5, 0));
+    await world.pass(SHELVE_MS_MIN - 1);
+    speaks(world.peer, 5, 0, 100);
     expect(world.shelved).toBeNull();
-    speaks(world.peer, 5, 99, 200);
-    expect(world.shelved).toHaveLength(1);
-    world.socket.says(ack(5, 200));
+    await world.pass(1);
+    speaks(world.peer, 5, 100, 101);
+    expect(world.shelved?.[0]?.packets).toHaveLength(101);
+    world.socket.says(ack(5, 50, [[50, 100]]));
+    await settled();
+    expect(world.shelved).not.toBeNull();
+    world.socket.says(ack(5, 101));
     await settled();
     expect(world.shelved).toBeNull();
   });
@@ -115,6 +122,8 @@ describe("speech that did not arrive", () => {
   it("is nowhere once the interview is over", async () => {
     const world = new World();
     await joined(world);
+    world.socket.says(ack(5, 0));
+    await world.pass(SHELVE_MS_MIN);
     speaks(world.peer, 5, 0, 200);
     expect(world.shelved).not.toBeNull();
     world.socket.says({ type: "ended", seq: 9, reason: "interviewer", summaryPending: false });

@@ -35,8 +35,14 @@ export function browserShelf(sessionId: string, epoch: () => number): ShelfPort 
     return got;
   });
   opened.catch(() => undefined); // Told to whoever asks.
-  const within = <T>(ask: (store: IDBObjectStore) => IDBRequest<T>): Promise<T> => {
-    const asked = (from: IDBDatabase) => answered(ask(from.transaction(STORE, "readwrite").objectStore(STORE)));
+  const within = <T>(ask: (store: IDBObjectStore) => IDBRequest<T>, commits = true): Promise<T> => {
+    const asked = (from: IDBDatabase) => {
+      const transaction = from.transaction(STORE, "readwrite");
+      const answer = answered(ask(transaction.objectStore(STORE)));
+      // Said, not waited for: what a page that goes has not committed is thrown away with it.
+      if (commits) transaction.commit();
+      return answer;
+    };
     return db === null ? opened.then(asked) : asked(db);
   };
   return {
@@ -48,7 +54,7 @@ export function browserShelf(sessionId: string, epoch: () => number): ShelfPort 
       const kept: unknown = await within((store) => {
         sweep(store, epoch() - SHELF_LIFE_MS);
         return store.get(sessionId) as IDBRequest<unknown>;
-      });
+      }, false); // Its cursor goes on asking.
       return isKept(kept) && epoch() - kept.at < SHELF_LIFE_MS ? kept.streams : null;
     },
     clear: async () => {
