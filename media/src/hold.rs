@@ -220,6 +220,12 @@ impl Hold {
         self.pace.map(|pace| pace.due())
     }
 
+    /// SSRC and RTP timestamp of the oldest, as its sender gave them.
+    pub fn oldest(&self) -> Option<(u32, u32)> {
+        let header = Header::parse(&self.queue.front()?.packet)?;
+        Some((header.ssrc, header.ts))
+    }
+
     /// Nothing is kept: live speech may go straight through.
     pub fn is_empty(&self) -> bool {
         self.queue.is_empty()

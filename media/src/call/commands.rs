@@ -247,6 +247,8 @@ impl Core {
     /// See [`crate::Call::ai_has`].
     pub(crate) fn ai_has(&mut self, upto: Instant, is_open: bool) {
         self.kept.release(upto, is_open);
+        self.late.tell();
+        self.tell_late();
     }
 
     /// See [`crate::Call::ai_again`].

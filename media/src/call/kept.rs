@@ -4,6 +4,7 @@
 //! was never sent. **Policy when full:** the oldest goes and is counted by the caller. **Law:** what the owner has said to be the AI's
 //! for good ([`Kept::release`]) is never given again.
 
+use crate::rtp::{FIXED, Header};
 use crate::splice::Source;
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
@@ -59,6 +60,18 @@ impl Kept {
         while self.packets.front().is_some_and(|oldest| oldest.at < upto) {
             self.drop_oldest();
         }
+    }
+
+    /// SSRC and RTP timestamp of the oldest, as its sender gave them.
+    pub(super) fn oldest(&self) -> Option<(u32, u32)> {
+        let oldest = self.packets.front()?;
+        let mut fixed = [0; FIXED];
+        for (to, from) in fixed.iter_mut().zip(self.bytes.iter().take(oldest.len)) {
+            *to = *from;
+        }
+        // Without what the header may claim to have behind its twelve bytes, which are all that is asked for.
+        fixed[0] &= 0xc0;
+        Header::parse(&fixed).map(|header| (header.ssrc, header.ts))
     }
 
     /// Takes all of it, in order. The AI was last heard at `heard`: of speech that no turn is known of, what was sent well before

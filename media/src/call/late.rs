@@ -14,6 +14,7 @@ use crate::rtp::{FIXED, Header, TICKS_PER_MS, opus_ticks};
 use crate::splice::Source;
 use bytes::{Bytes, BytesMut};
 use heard::{Heard, Place};
+use std::cmp::Ordering;
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
@@ -89,6 +90,8 @@ pub(super) struct Late {
 
 struct Tracked {
     ssrc: u32,
+    /// Its first timestamp.
+    first: u32,
     heard: Heard,
     /// Its peer connection is gone, and the browser has not said that there is no more.
     is_tail_wanted: bool,
@@ -300,12 +303,29 @@ impl Late {
         }
     }
 
-    /// What the browser is to be told.
-    pub(super) fn poll_told(&mut self) -> Option<Received> {
+    /// What is the AI's for good has changed: the browser is told soon.
+    pub(super) fn tell(&mut self) {
+        for stream in &mut self.streams {
+            stream.is_telling = true;
+        }
+    }
+
+    /// What the browser is to be told. `at_risk_from`: SSRC and timestamp of the oldest speech that is lost should this process end
+    /// now: a browser keeps that, though it has arrived, for a process after this one.
+    pub(super) fn poll_told(&mut self, at_risk_from: impl FnOnce() -> Option<(u32, u32)>) -> Option<Received> {
         if !self.is_kept {
             return None;
         }
-        let stream = self.streams.iter_mut().find(|stream| stream.is_telling)?;
+        let at = self.streams.iter().position(|stream| stream.is_telling)?;
+        let bound = at_risk_from().and_then(|(ssrc, timestamp)| {
+            let from = self.streams.iter().position(|stream| stream.ssrc == ssrc)?;
+            match at.cmp(&from) {
+                Ordering::Less => None,
+                Ordering::Equal => Some(timestamp),
+                Ordering::Greater => Some(self.streams.get(at)?.first),
+            }
+        });
+        let stream = self.streams.get_mut(at)?;
         stream.is_telling = false;
         stream.told = stream.heard.end();
         let lacks = stream.heard.lacks().take(LACKS_MAX);
@@ -315,7 +335,7 @@ impl Late {
         }
         Some(Received {
             stream: stream.ssrc,
-            up_to: stream.heard.up_to() as u32,
+            up_to: bound.map_or(stream.heard.up_to(), |bound| stream.heard.no_later(bound)) as u32,
             lacks,
         })
     }
@@ -332,6 +352,7 @@ impl Tracked {
     fn new(ssrc: u32, heard: Heard) -> Self {
         Self {
             ssrc,
+            first: heard.begin() as u32,
             told: heard.end(),
             heard,
             is_tail_wanted: false,

@@ -75,7 +75,12 @@ impl Core {
     }
 
     pub(super) fn tell_late(&mut self) {
-        while let Some(received) = self.late.poll_told() {
+        let (kept, hold) = (&self.kept, &self.streams[Side::Ai as usize].hold);
+        let mut told = Vec::new();
+        while let Some(received) = self.late.poll_told(|| kept.oldest().or_else(|| hold.oldest())) {
+            told.push(received);
+        }
+        for received in told {
             self.tell(Side::Candidate, LegEvent::Received(received));
         }
         let lost = self.late.take_lost_ms();

@@ -37,6 +37,7 @@ function candidateWay(): CandidateWay {
     storage: tabStorage(),
     replaceAddress: (path) => history.replaceState(null, "", path),
     makeInterview: ({ accessToken, session }) => new Interview({ accessToken, sessionId: session.sessionId, relayUrl: session.relayUrl }),
+    after: (ms) => new Promise((resolve) => setTimeout(resolve, ms)),
     microphoneUnasked: async () => {
       try {
         const permission = await navigator.permissions.query({ name: "microphone" });

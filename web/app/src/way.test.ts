@@ -1,7 +1,7 @@
 import { ApiError } from "@vivavoce/sdk";
 import type { Interview, SessionInfo } from "@vivavoce/sdk";
 import { describe, expect, it, vi } from "vitest";
-import { CandidateWay, CONSENT_VERSION } from "./way.js";
+import { CandidateWay, CONSENT_VERSION, STATUS_MS_MAX } from "./way.js";
 import type { Outside } from "./way.js";
 
 const SESSION: SessionInfo = {
@@ -22,6 +22,7 @@ function world(change: Partial<Outside["api"]> = {}, kept = new Map<string, stri
     join: vi.fn(),
   };
   const microphoneUnasked = vi.fn<Outside["microphoneUnasked"]>(() => Promise.resolve(null));
+  const after = vi.fn<Outside["after"]>(() => new Promise(() => undefined));
   const api = {
     redeem: vi.fn<Outside["api"]["redeem"]>(() => Promise.resolve({ accessToken: "t", invitationId: "i", expiresAt: null })),
     createSession: vi.fn<Outside["api"]["createSession"]>(() => Promise.resolve(SESSION)),
@@ -34,9 +35,10 @@ function world(change: Partial<Outside["api"]> = {}, kept = new Map<string, stri
     storage: { getItem: (k) => kept.get(k) ?? null, setItem: (k, v) => void kept.set(k, v), removeItem: (k) => void kept.delete(k) },
     replaceAddress: (path) => addresses.push(path),
     makeInterview: () => interview as unknown as Interview,
+    after,
     microphoneUnasked,
   });
-  return { way, api, addresses, kept, interview, microphoneUnasked, end: () => ended?.({ reason: "candidate", summaryPending: true }) };
+  return { way, api, addresses, kept, interview, after, microphoneUnasked, end: () => ended?.({ reason: "candidate", summaryPending: true }) };
 }
 const failing = (status: number) => () => Promise.reject(new ApiError(status, "x"));
 
@@ -160,6 +162,14 @@ describe("a reload", () => {
     const { way } = await reloaded("check", { session: failing(0) });
     await way.openSession("s1");
     expect(way.current().is).toBe("check");
+  });
+
+  it("nor waits for one that says nothing: what the tab remembers is enough", async () => {
+    const { way, after } = await reloaded("talk", { session: () => new Promise(() => undefined) });
+    after.mockResolvedValueOnce();
+    await way.openSession("s1");
+    expect(after).toHaveBeenCalledWith(STATUS_MS_MAX);
+    expect(way.current().is).toBe("return");
   });
 
   it("is stopped by one that will not have us", async () => {

@@ -10,6 +10,9 @@ import type { Api, Interview, InterviewEvents } from "@vivavoce/sdk";
 import { recall, remember } from "./tab.js";
 import type { Place, TabStorage, Visit } from "./tab.js";
 
+/** A relay that has not said by then how the interview stands is not waited for: its socket says what matters. In ms. */
+export const STATUS_MS_MAX = 3_000;
+
 /** The version of the words in `pages/Invitation.tsx` that were agreed to. */
 export const CONSENT_VERSION = "2026-11-1";
 
@@ -30,6 +33,8 @@ export interface Outside {
   /** Puts another address in the bar without loading it. */
   replaceAddress(path: string): void;
   makeInterview(visit: Visit): Interview;
+  /** Resolves after so long, in ms. */
+  after(ms: number): Promise<void>;
   /** Gives the microphone if that needs no question; else null. */
   microphoneUnasked(): Promise<MediaStream | null>;
 }
@@ -77,8 +82,9 @@ export class CandidateWay {
     }
     const { visit, place } = known;
     try {
-      const status = await this.#outside.api.session(visit.accessToken, sessionId);
-      if (status.over) {
+      // What this tab remembers is enough to go on with.
+      const status = await Promise.race([this.#outside.api.session(visit.accessToken, sessionId), this.#outside.after(STATUS_MS_MAX).then(() => null)]);
+      if (status?.over === true) {
         this.#close(visit, { reason: status.endReason ?? (status.status === "failed" ? "failed" : "unknown"), summaryPending: false });
         return;
       }

@@ -153,6 +153,16 @@ impl Heard {
         self.ranges.front().map_or(0, |first| first.end)
     }
 
+    /// The same, but no later than `timestamp`.
+    pub(super) fn no_later(&self, timestamp: u32) -> u64 {
+        self.up_to().min(self.unwrap(timestamp))
+    }
+
+    /// Where it begins.
+    pub(super) fn begin(&self) -> u64 {
+        self.ranges.front().map_or(0, |first| first.start)
+    }
+
     /// Where the newest ends.
     pub(super) fn end(&self) -> u64 {
         self.ranges.back().map_or(0, |last| last.end)

@@ -17,6 +17,8 @@ struct World {
     out: Vec<u16>,
     sources: Vec<Source>,
     asked: Vec<Received>,
+    /// Of which stream, and from when, speech is not safe here.
+    safe: Option<(u32, u32)>,
 }
 
 fn timestamp(n: u16) -> u32 {
@@ -47,6 +49,7 @@ impl World {
             out: Vec::new(),
             sources: Vec::new(),
             asked: Vec::new(),
+            safe: None,
         }
     }
 
@@ -96,7 +99,7 @@ impl World {
     }
 
     fn settle(&mut self) {
-        while let Some(told) = self.late.poll_told() {
+        while let Some(told) = self.late.poll_told(|| self.safe) {
             self.asked.push(told);
         }
         if self.late.is_whole() || self.late.is_due(self.now) {
@@ -291,6 +294,43 @@ fn speech_of_a_stream_that_only_a_process_before_this_one_knew_is_taken_once() {
         [1000].into_iter().chain(50..90).chain([1001]).collect::<Vec<_>>()
     );
     assert!(world.sources.is_sorted_by_key(|source| source.0));
+}
+
+#[test]
+fn a_browser_keeps_what_would_be_lost_with_this_process() {
+    let mut world = World::new(true);
+    world.talks(0..50);
+    world.safe = Some((SSRC, timestamp(30)));
+    world.late.age();
+    world.settle();
+    assert_eq!(world.asked.last().unwrap().up_to, timestamp(30));
+    world.live_of(8, 2, 1000);
+    world.kept(SSRC, 50..50, true);
+    world.late.tell();
+    world.settle();
+    let told: Vec<_> = world
+        .asked
+        .iter()
+        .rev()
+        .take(2)
+        .map(|told| (told.stream, told.up_to))
+        .collect();
+    assert_eq!(
+        told,
+        [(8, timestamp(1000)), (SSRC, timestamp(30))],
+        "nor anything after it"
+    );
+    world.safe = None;
+    world.late.tell();
+    world.settle();
+    let told: Vec<_> = world
+        .asked
+        .iter()
+        .rev()
+        .take(2)
+        .map(|told| (told.stream, told.up_to))
+        .collect();
+    assert_eq!(told, [(8, timestamp(1001)), (SSRC, timestamp(50))]);
 }
 
 #[test]
