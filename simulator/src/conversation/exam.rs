@@ -83,7 +83,8 @@ pub(crate) fn next<'a>(items: impl Iterator<Item = &'a Item>, exam: &Exam, tools
     if place.parted == Parted::Whole {
         return Plan {
             speech: place.answered.then(|| voice::line("over")).flatten(),
-            call: None,
+            // said in another session, which did not come to that
+            call: if place.called { None } else { end_call(tools) },
         };
     }
     if place.told_to_end || wants_end(asked) {
@@ -119,6 +120,8 @@ struct Place {
     /// The candidate said something since.
     answered: bool,
     parted: Parted,
+    /// The interview was ended, by the tool.
+    called: bool,
     told_to_end: bool,
     /// `last`, `counts` and `answered` before the assistant's last item.
     before: Option<(Option<u8>, usize, bool)>,
@@ -137,6 +140,7 @@ impl Place {
     }
 
     fn pass(&mut self, item: &Item, exam: &Exam) {
+        self.called |= item.value["type"] == "function_call";
         if item.is_user() {
             self.answered = true;
         } else if item.role() == "system" {

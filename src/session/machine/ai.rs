@@ -79,6 +79,8 @@ impl Machine {
             self.ask_goodbye_if_due(now);
         } else if speaks {
             self.answer_wanted(now);
+        } else {
+            self.listen_for_a_while(now);
         }
     }
 
@@ -174,6 +176,7 @@ impl Machine {
         self.speaking = Speaking::Nobody;
         self.owed = false; // a new leg is told what was said, and goes on from there
         self.go_on_at = None;
+        self.idle_at = None;
         self.watch.rest();
     }
 

@@ -77,6 +77,7 @@ impl Machine {
         if on {
             self.goodbye_goes_on();
             self.owed = false; // their turn is answered like any other
+            self.idle_at = None;
             self.watch.rest();
         } else {
             self.turn_ended(now);

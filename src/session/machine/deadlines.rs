@@ -8,9 +8,9 @@ impl Machine {
         self.started.or(self.first_up).map(|at| at + self.limits.max)
     }
 
-    pub(super) fn deadlines(&self) -> [Option<(Instant, Deadline)>; 12] {
+    pub(super) fn deadlines(&self) -> [Option<(Instant, Deadline)>; 13] {
         if matches!(self.phase, Phase::Over { .. }) {
-            return [None; 12];
+            return [None; 13];
         }
         let live_end = self.goodbye.is_none().then(|| self.ends_at()).flatten();
         let warning = live_end
@@ -45,6 +45,7 @@ impl Machine {
             self.floor.due().map(|at| (at, Deadline::Response)),
             self.go_on_at.map(|at| (at, Deadline::GoOn)),
             self.stuck_at().map(|at| (at, Deadline::Stuck)),
+            self.idle_at.map(|at| (at, Deadline::Idle)),
             self.rotate_at().map(|at| (at, Deadline::Rotate)),
             self.next_connect_at().map(|at| (at, Deadline::NextConnect)),
             self.switch_at().map(|at| (at, Deadline::Switch)),
@@ -97,6 +98,7 @@ impl Machine {
                 Deadline::Response => self.floor_due(now),
                 Deadline::GoOn => self.go_on_due(now),
                 Deadline::Stuck => self.stuck_due(now),
+                Deadline::Idle => self.idle_due(now),
                 Deadline::Rotate => self.rotate(now),
                 Deadline::NextConnect => self.next_failed(now, "it did not come up in time"),
                 Deadline::Switch => self.switch(now),

@@ -72,6 +72,7 @@ impl Machine {
             stage,
         });
         self.phase = Phase::Ending { reason };
+        self.idle_at = None;
         self.forget_next();
         self.floor.forget_wishes();
         self.actions.push_back(Action::StopAnswering);
@@ -95,6 +96,7 @@ impl Machine {
 
     pub(super) fn response_started(&mut self, now: Instant) {
         self.floor.started();
+        self.idle_at = None;
         self.spoke = false;
         self.sounded = false;
         if self.breaks_off_unheard() {

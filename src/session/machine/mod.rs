@@ -73,6 +73,8 @@ pub struct Machine {
     owed: bool,
     /// When it is to go on, unless the candidate speaks first.
     go_on_at: Option<Instant>,
+    /// When an AI that listens since it took over is asked what it would do.
+    idle_at: Option<Instant>,
     watch: Watch,
     rotation: Rotation,
     /// The AI leg is over a WebSocket, which cannot be two.
@@ -110,6 +112,7 @@ impl Machine {
             goodbye: None,
             owed: false,
             go_on_at: None,
+            idle_at: None,
             watch: Watch::default(),
             rotation: Rotation::default(),
             websocket: false,

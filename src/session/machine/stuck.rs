@@ -34,6 +34,21 @@ impl Machine {
         }
     }
 
+    /// A new leg was told what was said, and that it is the candidate's turn. Had the one before something to do that words do
+    /// not show (it was about to end the interview), nobody would speak again.
+    pub(super) fn listen_for_a_while(&mut self, now: Instant) {
+        self.idle_at = Some(now + self.limits.idle_max);
+    }
+
+    /// Nobody has spoken since: the AI is asked once what it would do.
+    pub(super) fn idle_due(&mut self, now: Instant) {
+        self.idle_at = None;
+        if self.is_quiet() && !self.candidate_speaks {
+            self.note("ai", "nudged", "nobody spoke after a new leg took the interview up");
+            self.answer_wanted(now);
+        }
+    }
+
     pub(super) fn stuck_due(&mut self, now: Instant) {
         if !self.candidate_hears() || self.candidate_speaks || !self.ai_ready {
             self.watch.rest();

@@ -12,6 +12,8 @@ pub struct Limits {
     pub warn_before: Duration,
     /// How long the AI leg is kept while nobody of the candidate's is there.
     pub resume_window: Duration,
+    /// How long nobody may speak after a new AI leg took the interview up, before it is asked to.
+    pub idle_max: Duration,
     /// From a dial to an open channel.
     pub ai_connect_max: Duration,
     /// How long the service keeps a session, until it says so itself.
@@ -50,6 +52,7 @@ impl Default for Limits {
             max: Duration::from_secs(30 * 60),
             warn_before: Duration::from_secs(120),
             resume_window: Duration::from_secs(120),
+            idle_max: Duration::from_secs(8),
             ai_connect_max: Duration::from_secs(15),
             ai_session: Duration::from_secs(60 * 60),
             candidate_connect_max: Duration::from_secs(15),
@@ -250,6 +253,8 @@ pub enum Deadline {
     GoOn,
     /// An answer was due and none came.
     Stuck,
+    /// Nobody has spoken since a new AI leg took the interview up.
+    Idle,
     /// A second AI leg is to be made before the service ends the first.
     Rotate,
     /// The second leg should be up by now.

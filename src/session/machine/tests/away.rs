@@ -227,3 +227,27 @@ fn a_service_that_refuses_for_twenty_seconds_is_asked_again_within_a_second_and_
     }
     assert_eq!(story.word(), ("live", "up", "lost"));
 }
+
+#[test]
+fn a_new_leg_that_listens_is_asked_once_where_nobody_speaks() {
+    for speaks in [false, true] {
+        let mut story = asked();
+        story.then(Event::AiClosed("peer".into()));
+        story.until(Deadline::Redial);
+        story.then(Event::Dialled);
+        story.then(Event::AiReady);
+        story.then(Event::TakenUp { speaks: false });
+        if speaks {
+            story.then(Event::CandidateSpeaks(true));
+            assert!(!matches!(story.machine.poll_timeout(), Some((_, Deadline::Idle))));
+        } else {
+            assert_eq!(story.until(Deadline::Idle), vec![Action::Respond]);
+            story.then(Event::ResponseStarted);
+            story.then(Event::ResponseDone);
+            assert!(
+                !matches!(story.machine.poll_timeout(), Some((_, Deadline::Idle))),
+                "once"
+            );
+        }
+    }
+}
