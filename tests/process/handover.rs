@@ -10,8 +10,9 @@ use crate::{
 use nix::sys::signal::Signal;
 use serde_json::json;
 
-/// What the listener may miss of a hand-over.
-const GAP_MS: u64 = 1_000;
+/// What the listener may miss of a hand-over on a machine that runs other tests beside; the rows of `tests/continuity` hold it to
+/// 1 s at the 95th percentile.
+const GAP_MS: u64 = 2_000;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_relay_that_is_to_stop_gives_its_interviews_to_another() {
