@@ -52,7 +52,7 @@ impl Default for Limits {
             max: Duration::from_secs(30 * 60),
             warn_before: Duration::from_secs(120),
             resume_window: Duration::from_secs(120),
-            idle_max: Duration::from_secs(8),
+            idle_max: Duration::from_secs(30),
             ai_connect_max: Duration::from_secs(15),
             ai_session: Duration::from_secs(60 * 60),
             candidate_connect_max: Duration::from_secs(15),
