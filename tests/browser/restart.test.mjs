@@ -26,6 +26,7 @@ async function behindNats(page) {
   await page.routeWebSocket(/\/ws\?/, (browser) => {
     const relay = browser.connectToServer();
     browser.onMessage((text) => {
+      if (typeof text !== "string") return relay.send(text); // speech that the page kept
       const frame = JSON.parse(text);
       if (frame.type === "candidate") return;
       if (frame.type === "offer") {

@@ -264,7 +264,7 @@ mod tests {
                 false,
             ),
             (&[all(), user(), cut(ALL, 40 + 330 * 8 + 80)], "nine", false),
-            (&[all(), user(), item("assistant", goodbye)], "", false),
+            (&[all(), user(), item("assistant", goodbye)], "", true),
             (
                 &[all(), user(), item("assistant", "Thank you. Those … (interrupted)")],
                 goodbye,
