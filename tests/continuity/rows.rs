@@ -241,7 +241,7 @@ pub const ROWS: &[Row] = &[
         2_000,
         Fault::SecondTab,
         When::Any,
-        Stands::Holds,
+        Stands::Open("at times a digit of the AI's is lost at the takeover"),
     ),
     row(
         "both-legs",
