@@ -41,6 +41,7 @@ async function behindNat(page, seen) {
     relay.onMessage((text) => {
       const frame = JSON.parse(text);
       if (seen.isCut) return;
+      seen.acks += frame.type === "ack" ? 1 : 0;
       if (frame.type !== "answer") return browser.send(text);
       void (async () => {
         seen.net ??= await nat(relayOf(frame.sdp));
@@ -86,7 +87,7 @@ async function interview(options, body) {
   await withDemo({}, async (demo) => {
     await demo.control("defaults", { mode: "judge", judge: { count: 1 } });
     const browser = await launch();
-    const seen = { net: undefined, isCut: false, frames: 0, sockets: 0 };
+    const seen = { net: undefined, isCut: false, frames: 0, sockets: 0, acks: 0 };
     try {
       const { page, faults } = await newCandidate(browser, { viewport: { width: 360, height: 740 }, ...options });
       await page.addInitScript(mouth);
@@ -95,8 +96,8 @@ async function interview(options, body) {
       await enter(page, demo);
       await page.getByText("Connected", { exact: true }).waitFor();
       await until(async () => ({ met: (await demo.calls()).calls.length === 1, seen: "" }), 20_000, "a call");
-      // the relay acknowledges once a second: from then on the page may promise
-      await pause(1_500);
+      // from the relay's first acknowledgements on the page may promise
+      await until(async () => ({ met: seen.acks >= 2, seen }), 20_000, "the relay acknowledges");
       await body({ demo, page, seen, faults });
       assert.deepEqual(faults, []);
     } finally {

@@ -11,6 +11,7 @@ import { join } from "node:path";
 import { test } from "node:test";
 import { mustBeAccessible } from "./accessibility.mjs";
 import { close, launch, newCandidate, toCheck } from "./candidate.mjs";
+import { until } from "./child.mjs";
 import { withDemo } from "./demo.mjs";
 import { mouth } from "./mouth.mjs";
 
@@ -19,11 +20,15 @@ mkdirSync(OUT, { recursive: true });
 
 /** The page's socket in the test's hands: `says` speaks as the relay does; while `isShut`, nothing passes. */
 async function socketOf(page) {
-  const socket = { says: () => undefined, isShut: false, closes: () => undefined };
+  const socket = { says: () => undefined, isShut: false, closes: () => undefined, acks: 0 };
   let seq = 2 ** 52; // above all that the relay gives
   await page.routeWebSocket(/\/ws\?/, (browser) => {
     const relay = browser.connectToServer();
-    relay.onMessage((text) => !socket.isShut && browser.send(text));
+    relay.onMessage((text) => {
+      if (socket.isShut) return;
+      if (typeof text === "string" && JSON.parse(text).type === "ack") socket.acks += 1;
+      browser.send(text);
+    });
     browser.onMessage((message) => !socket.isShut && relay.send(message));
     socket.says = (frame) => browser.send(JSON.stringify({ seq: (seq += 1), ...frame }));
     socket.closes = (code) => browser.close({ code });
@@ -74,6 +79,8 @@ for (const [width, colorScheme] of [[360, "light"], [360, "dark"], [1440, "light
         await begin.click();
         await page.locator('.utterance[data-speaker="ai"][data-final="true"]').first().waitFor({ timeout: 30_000 });
         await look("none", "Connected");
+        // from the relay's first acknowledgements on the page may promise
+        await until(async () => ({ met: socket.acks >= 2, seen: socket.acks }), 20_000, "the relay acknowledges");
 
         socket.isShut = true;
         await page.evaluate(still);
