@@ -15,7 +15,7 @@ use vivavoce::clock::wall;
 use vivavoce::ids::{EntryId, InvitationId, SessionId};
 use vivavoce::store::journal::{Full, Journal, Settings, Watch};
 use vivavoce::store::sample::{CANDIDATE, POSITION, TENANT};
-use vivavoce::store::{Entry, NewInvitation, Source, Speaker};
+use vivavoce::store::{Entry, NewInvitation, Speaker};
 
 const INTERVIEWS: usize = 50;
 const EVERY: Duration = Duration::from_millis(100);
@@ -104,19 +104,14 @@ async fn main() -> Result<(), Box<dyn Error>> {
 fn entry(session: SessionId, sequence: i32) -> Entry {
     Entry {
         id: EntryId(Uuid::new_v5(&session.0, &sequence.to_be_bytes())),
-        session,
         sequence,
-        speaker: Speaker::Candidate,
-        text: "Something like this is what one says in a turn of ordinary length, a sentence or two.".into(),
-        start_time: wall(),
         end_time: Some(wall()),
         item_id: format!("item_{sequence}"),
-        content_index: 0,
-        source: Source::Tap,
-        interrupted: false,
-        heard_ms: None,
-        heard_text: None,
-        gap: None,
-        revision: 1,
+        ..Entry::tapped(
+            session,
+            Speaker::Candidate,
+            "Something like this is what one says in a turn of ordinary length, a sentence or two.",
+            wall(),
+        )
     }
 }

@@ -68,8 +68,8 @@ step "format" check cargo fmt --all --check
 # All targets at once: of the binaries alone, which several tests run, cargo would build half of the crates with other features
 # and then once more.
 step "build" needed cargo build --locked --quiet --workspace --all-targets
-# Interviews wait more than they work: clippy has the time that they leave, and no other (SCHED_IDLE), and twice as many tests run
-# as there are cores. It begins once cargo has let go of the build folder to run the tests.
+# Interviews wait more than they work: clippy has the time that they leave, and no other (SCHED_IDLE), and four times as
+# many tests run as there are cores. It begins once cargo has let go of the build folder to run the tests.
 in_the_idle_time() {
     until grep -q '^ *Running ' "$logs/rust-tests.log" 2>/dev/null || [ -e "$logs/rust-tests.done" ]; do sleep 1; done
     exec chrt --idle 0 cargo clippy --locked --quiet --workspace --all-targets -- -D warnings
@@ -78,7 +78,7 @@ rm -f "$logs"/rust-tests.{log,done}
 trap '[ -z "$clippy" ] || kill "$clippy" 2>/dev/null' EXIT
 in_the_idle_time >"$logs/clippy.out" 2>&1 &
 clippy=$!
-step "rust tests" tests env RUST_TEST_THREADS="${RUST_TEST_THREADS:-$(($(nproc) * 2))}" cargo test --locked --workspace --no-fail-fast
+step "rust tests" tests env RUST_TEST_THREADS="${RUST_TEST_THREADS:-$(($(nproc) * 4))}" cargo test --locked --workspace --no-fail-fast
 touch "$logs/rust-tests.done"
 export SIMULATOR=$PWD/target/debug/vivavoce-simulator VIVAVOCE=$PWD/target/debug/vivavoce
 step "official clients" tests tests/official/run.sh

@@ -26,7 +26,7 @@ use uuid::Uuid;
 use vivavoce::ids::{EntryId, InvitationId, SessionId};
 use vivavoce::store::journal::{Journal, Record, Settings};
 use vivavoce::store::sample::{CANDIDATE, POSITION, TENANT};
-use vivavoce::store::{Entry, NewInvitation, SessionEvent, SessionStatus, SessionStep, Source, Speaker, Store};
+use vivavoce::store::{Entry, NewInvitation, SessionEvent, SessionStatus, SessionStep, Speaker, Store};
 
 const NOW: OffsetDateTime = datetime!(2026-11-24 16:40 UTC);
 const INTERVIEWS: usize = 4;
@@ -297,25 +297,18 @@ fn say(line: &str) {
 }
 
 fn an_entry(session: SessionId, number: i32, revision: i32) -> Entry {
+    let speaker = if number % 2 == 0 {
+        Speaker::Ai
+    } else {
+        Speaker::Candidate
+    };
+    let text = format!("entry {number} as of revision {revision}");
+    let at = NOW + time::Duration::seconds(i64::from(number));
     Entry {
         id: EntryId(Uuid::new_v5(&session.0, format!("item_{number}/0").as_bytes())),
-        session,
         sequence: number,
-        speaker: if number % 2 == 0 {
-            Speaker::Ai
-        } else {
-            Speaker::Candidate
-        },
-        text: format!("entry {number} as of revision {revision}"),
-        start_time: NOW + time::Duration::seconds(i64::from(number)),
-        end_time: None,
         item_id: format!("item_{number}"),
-        content_index: 0,
-        source: Source::Tap,
-        interrupted: false,
-        heard_ms: None,
-        heard_text: None,
-        gap: None,
         revision,
+        ..Entry::tapped(session, speaker, text, at)
     }
 }

@@ -212,26 +212,19 @@ fn replayed(entry: &Entry) -> Value {
 mod tests {
     use super::*;
     use crate::ids::{EntryId, SessionId};
-    use crate::store::Source;
     use time::macros::datetime;
 
     fn entry(n: u128, speaker: Speaker, text: &str) -> Entry {
         Entry {
             id: EntryId(uuid::Uuid::from_u128(n)),
-            session: SessionId(uuid::Uuid::nil()),
             sequence: n as i32,
-            speaker,
-            text: text.into(),
-            start_time: datetime!(2026-11-24 10:00 UTC),
-            end_time: None,
             item_id: format!("item_{n}"),
-            content_index: 0,
-            source: Source::Tap,
-            interrupted: false,
-            heard_ms: None,
-            heard_text: None,
-            gap: None,
-            revision: 1,
+            ..Entry::tapped(
+                SessionId(uuid::Uuid::nil()),
+                speaker,
+                text,
+                datetime!(2026-11-24 10:00 UTC),
+            )
         }
     }
 

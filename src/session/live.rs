@@ -105,8 +105,9 @@ pub(super) enum Command {
         recording_url: Option<String>,
         reply: oneshot::Sender<()>,
     },
-    /// The browser is to go to another process, at that address.
-    MoveTo(String),
+    /// The session is to leave at a pause: its browser for another process at that address, or where there is none, for
+    /// whoever comes after this one.
+    MoveTo(Option<String>),
     /// The session leaves this process.
     LetGo(LetGo),
     Find {
@@ -227,8 +228,9 @@ impl Live {
             .flatten()
     }
 
-    /// Its browser is told, at the next pause, to go to the process at `url`. One that has none there leaves at once.
-    pub(super) fn move_to(&self, url: String) {
+    /// Its browser is told, at the next pause, to go to the process at `url`. Without one, or without a browser that is there
+    /// to be told, the session leaves this process at that pause.
+    pub(super) fn move_to(&self, url: Option<String>) {
         self.tell(Command::MoveTo(url));
     }
 

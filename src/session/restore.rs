@@ -47,10 +47,7 @@ pub(super) fn cut_off(history: &mut [Entry], alive_until: OffsetDateTime) -> Opt
 mod tests {
     #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
     use super::*;
-    use crate::{
-        ids::{EntryId, SessionId},
-        store::Source,
-    };
+    use crate::ids::{EntryId, SessionId};
     use time::macros::datetime;
     use uuid::Uuid;
 
@@ -63,20 +60,8 @@ mod tests {
     fn entry(speaker: Speaker, text: &str, from_ms: i64, to_ms: Option<i64>) -> Entry {
         Entry {
             id: EntryId(Uuid::nil()),
-            session: SessionId(Uuid::nil()),
-            sequence: 1,
-            speaker,
-            text: text.into(),
-            start_time: at(from_ms),
             end_time: to_ms.map(at),
-            item_id: "item".into(),
-            content_index: 0,
-            source: Source::Tap,
-            interrupted: false,
-            heard_ms: None,
-            heard_text: None,
-            gap: None,
-            revision: 1,
+            ..Entry::tapped(SessionId(Uuid::nil()), speaker, text, at(from_ms))
         }
     }
 

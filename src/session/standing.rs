@@ -28,29 +28,20 @@ impl Standing {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{
-        ids::{EntryId, SessionId},
-        store::Source,
-    };
+    use crate::ids::{EntryId, SessionId};
     use time::macros::datetime;
 
     fn entry(speaker: Speaker, interrupted: bool) -> Entry {
         Entry {
             id: EntryId(uuid::Uuid::nil()),
-            session: SessionId(uuid::Uuid::nil()),
-            sequence: 1,
-            speaker,
-            text: "x".into(),
-            start_time: datetime!(2026-11-24 10:00 UTC),
-            end_time: None,
             item_id: "i".into(),
-            content_index: 0,
-            source: Source::Tap,
             interrupted,
-            heard_ms: None,
-            heard_text: None,
-            gap: None,
-            revision: 1,
+            ..Entry::tapped(
+                SessionId(uuid::Uuid::nil()),
+                speaker,
+                "x",
+                datetime!(2026-11-24 10:00 UTC),
+            )
         }
     }
 

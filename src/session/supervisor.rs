@@ -300,7 +300,7 @@ impl Supervisor {
             Action::CommitSpeech => self.commit_speech(),
             Action::Silence { making } => self.send_ai(self.deps.dialect.silence(making)),
             Action::TakeUpAgain => self.take_up_again(),
-            Action::DialNext(_) => self.dial_next(),
+            Action::DialNext => self.dial_next(),
             Action::DropNext => self.drop_next(),
             Action::SwitchAi => self.switch_ai(),
             Action::CutAtHeard => self.cut_at_heard(),

@@ -285,6 +285,30 @@ pub struct Entry {
     pub revision: i32,
 }
 
+impl Entry {
+    /// As the tap first puts it: the conversation's first, all of it heard, its end not known. What else it is its maker says.
+    pub fn tapped(session: SessionId, speaker: Speaker, text: impl Into<String>, start_time: OffsetDateTime) -> Self {
+        let item_id = "item".to_owned();
+        Self {
+            id: EntryId(Uuid::new_v5(&session.0, item_id.as_bytes())),
+            session,
+            sequence: 1,
+            speaker,
+            text: text.into(),
+            start_time,
+            end_time: None,
+            item_id,
+            content_index: 0,
+            source: Source::Tap,
+            interrupted: false,
+            heard_ms: None,
+            heard_text: None,
+            gap: None,
+            revision: 1,
+        }
+    }
+}
+
 /// Consent as given.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Consent {

@@ -14,7 +14,7 @@ use vivavoce::clock;
 use vivavoce::config::{Auth, Config};
 use vivavoce::ids::{CandidateId, EntryId, InvitationId, PositionId, SessionId, TenantId};
 use vivavoce::store::sample;
-use vivavoce::store::{Entry, NewInvitation, Source, Speaker};
+use vivavoce::store::{Entry, NewInvitation, Speaker};
 
 pub const SECRET: &str = "a-secret-of-the-tests-that-is-long-enough";
 
@@ -169,20 +169,14 @@ impl TestApp {
             .zip(said)
             .map(|(at, (speaker, text))| Entry {
                 id: EntryId::new(),
-                session,
                 sequence: at + 1,
-                speaker: *speaker,
-                text: (*text).to_owned(),
-                start_time: begun + Duration::from_secs(at.try_into().unwrap()),
-                end_time: None,
                 item_id: format!("item_{at}"),
-                content_index: 0,
-                source: Source::Tap,
-                interrupted: false,
-                heard_ms: None,
-                heard_text: None,
-                gap: None,
-                revision: 1,
+                ..Entry::tapped(
+                    session,
+                    *speaker,
+                    *text,
+                    begun + Duration::from_secs(at.try_into().unwrap()),
+                )
             })
             .collect();
         self.app.store.transcript_put(sample::TENANT, &entries).await.unwrap();

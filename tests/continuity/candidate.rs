@@ -5,7 +5,7 @@
 use crate::{
     ear::{Digit, Ear},
     network::{ONE_WAY, Road, Wire},
-    page::Page,
+    page::{News, Page},
     peer::{Peer, RATE, Sent, Voice, wall_ms},
     stack::Seat,
 };
@@ -145,36 +145,25 @@ impl Candidate {
         // listened to without the lock: who decodes must not wait for who counts
         let fresh = self.voice.heard(|heard| heard[self.ear.taken()..].to_vec());
         self.ear.listen(&fresh);
-        let (mut answer, mut wants, mut ended, mut acks) = (None, None, false, vec![]);
-        let is_old_page = self.page.welcomes() > 1;
         let waiting = self.offered.as_ref().map(|offered| offered.id.clone());
-        self.read = self.page.read(self.read, |message| match message["type"].as_str() {
-            Some("answer") if waiting.as_deref() == message["id"].as_str() => answer = Some(message["sdp"].clone()),
-            Some("renegotiate") => wants = Some(message["iceRestart"] == Value::Bool(true)),
-            Some("ended") => ended = true,
-            Some("ack") => acks.push(message.clone()),
-            Some("welcome") => {
-                // a relay that does not know our leg will never hear it
-                if message["resumed"] == Value::Bool(false) && is_old_page {
-                    wants = Some(false);
-                }
-                acks.push(message.clone());
-            }
-            _ => {}
-        });
+        let News {
+            answer,
+            mut wants,
+            ended,
+            acks,
+        } = self.page.news(&mut self.read, waiting.as_deref());
         self.ended |= ended;
         for message in acks {
             self.give_what_is_lacking(&message);
         }
         if let Some(sdp) = answer {
             self.offered = None;
-            let sdp = sdp.as_str().unwrap_or_default();
             let road = self
                 .roads
                 .iter()
-                .find(|road| road.leads_to(sdp))
+                .find(|road| road.leads_to(&sdp))
                 .unwrap_or(&self.roads[0]);
-            self.peer.answer(&road.in_front(sdp)).await;
+            self.peer.answer(&road.in_front(&sdp)).await;
         }
         if self.ended {
             return;

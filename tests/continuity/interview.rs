@@ -5,18 +5,18 @@ use crate::{
     judge::{Facts, along, violations},
     measure::{Waits, waits},
     peer::wall_ms,
-    postgres::Server,
-    relays::Relays,
-    rows::{Fault, Row, When},
+    place::Place,
+    rows::{Fault, Row},
     stack::{Seat, Stack},
+    strike::{Moment, Part, Strike},
 };
 use futures_util::FutureExt;
 use rand::{Rng, SeedableRng, rngs::SmallRng};
 use serde_json::{Value, json};
-use std::{net::SocketAddr, panic::AssertUnwindSafe, sync::Arc, time::Duration};
+use std::{panic::AssertUnwindSafe, time::Duration};
 
 /// The interviewer's counts.
-const TURNS: usize = 3;
+pub const TURNS: usize = 3;
 /// An answer that has not been heard out by then, beside what the fault itself lasts, never will be, in ms.
 const ANSWER_MS_MAX: u64 = 40_000;
 /// Pause after the interviewer's nine, in ms: at least.
@@ -61,93 +61,6 @@ pub async fn run(row: &Row, seed: u64) -> Outcome {
     // ends processes, and waits for them
     let _ = tokio::task::spawn_blocking(move || drop(place)).await;
     outcome
-}
-
-/// Where the relay runs.
-enum Place {
-    /// In this process.
-    Inside,
-    /// In processes of their own, before a database of theirs.
-    Beside {
-        relays: Relays,
-        database: Option<Arc<Server>>,
-    },
-}
-
-impl Place {
-    async fn of(row: &Row, defaults: Value) -> (Self, Stack) {
-        let count = match row.fault {
-            Fault::KilledAndBack | Fault::StoreStopped => 1,
-            Fault::KilledForAnother | Fault::Terminated => 2,
-            _ => return (Self::Inside, Stack::start(defaults, row.vars).await),
-        };
-        // a file is one process's; initdb takes a second or two
-        let database = if row.fault == Fault::KilledAndBack {
-            None
-        } else {
-            Some(Arc::new(tokio::task::spawn_blocking(Server::start).await.unwrap()))
-        };
-        let url = database.as_ref().map(|server| server.database());
-        let (relays, stack) = Relays::start(count, defaults, row.vars, url.as_deref()).await;
-        (Self::Beside { relays, database }, stack)
-    }
-
-    /// HTTP of the first, and UDP of all.
-    fn addresses(&self, stack: &Stack) -> (SocketAddr, Vec<SocketAddr>) {
-        match self {
-            Self::Inside => (stack.relay().http, vec![stack.relay().udp[0]]),
-            Self::Beside { relays, .. } => (relays.all[0].http, relays.all.iter().map(|relay| relay.udp).collect()),
-        }
-    }
-}
-
-/// When it strikes: in which turn, in which of its parts, how far into it.
-#[derive(Clone, Copy, Debug)]
-struct Moment {
-    turn: usize,
-    part: Part,
-    into_ms: u64,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Part {
-    /// From the first digit of the count.
-    AiSpeaks,
-    /// From the first digit of the answer.
-    CandidateSpeaks,
-    /// From the last.
-    Between,
-}
-
-impl Moment {
-    fn at_random(when: When, dice: &mut SmallRng) -> Self {
-        let part = match (when, dice.random_range(0..8)) {
-            (When::AiSpeaks, _) | (When::Any, 0..4) => Part::AiSpeaks,
-            (When::CandidateSpeaks, _) | (When::Any, 4..7) => Part::CandidateSpeaks,
-            (When::Any, _) => Part::Between,
-        };
-        let into_ms = match part {
-            Part::AiSpeaks => dice.random_range(0..3_300),
-            Part::CandidateSpeaks => dice.random_range(0..1_200),
-            Part::Between => dice.random_range(0..1_500),
-        };
-        // after the last turn only the goodbye comes, which is not counted
-        let turn = dice.random_range(0..TURNS - usize::from(part != Part::AiSpeaks));
-        Self { turn, part, into_ms }
-    }
-}
-
-/// A strike that is being carried out.
-struct Strike {
-    fault: Fault,
-    moment: Moment,
-    dice: SmallRng,
-    due_ms: Option<u64>,
-    at_ms: Option<u64>,
-    /// When a fault that lasts is over.
-    over_ms: Option<u64>,
-    is_over: bool,
-    told: String,
 }
 
 struct Drive<'a> {
@@ -371,167 +284,6 @@ impl Drive<'_> {
         };
         self.candidate.leave().await;
         outcome
-    }
-}
-
-impl Strike {
-    fn new(fault: Fault, moment: Moment, seed: u64) -> Self {
-        Self {
-            fault,
-            moment,
-            dice: SmallRng::seed_from_u64(seed ^ 1),
-            due_ms: None,
-            at_ms: None,
-            over_ms: None,
-            is_over: false,
-            told: String::new(),
-        }
-    }
-
-    fn tell(&self) -> String {
-        let Moment { turn, part, into_ms } = self.moment;
-        let (fault, told) = (self.fault, &self.told);
-        format!("{fault:?} in turn {turn}, {part:?}, {into_ms} ms into it{told}")
-    }
-
-    /// A part of a turn begins.
-    fn arm(&mut self, turn: usize, part: Part, at_ms: u64) {
-        if self.fault != Fault::Nothing && (turn, part) == (self.moment.turn, self.moment.part) && self.due_ms.is_none()
-        {
-            self.due_ms = Some(at_ms + self.moment.into_ms);
-        }
-    }
-
-    async fn step(&mut self, stack: &Stack, place: &mut Place, candidate: &mut Candidate) {
-        let now = wall_ms();
-        if self.at_ms.is_none() && self.due_ms.is_some_and(|due| now >= due) {
-            self.begin(now, stack, place, candidate).await;
-        }
-        if !self.is_over && self.at_ms.is_some() && self.over_ms.is_none_or(|over| now >= over) {
-            self.is_over = true;
-            self.end(place, candidate);
-        }
-    }
-
-    async fn begin(&mut self, now: u64, stack: &Stack, place: &mut Place, candidate: &mut Candidate) {
-        self.at_ms = Some(now);
-        let lasts_ms = self.fault.lasts_ms();
-        self.over_ms = (lasts_ms > 0).then_some(now + lasts_ms);
-        match self.fault {
-            Fault::Nothing | Fault::Rotation | Fault::Several => {}
-            Fault::Ai(kind) => stack.control("faults", &json!({ "kind": kind })).await,
-            Fault::AiRefuses => {
-                let (told, how) = match self.dice.random_range(0..3) {
-                    0 => ("429", json!({ "status": 429, "retry_after": 5 })),
-                    1 => ("500", json!({ "status": 500 })),
-                    _ => ("no answer", json!({ "hang": true })),
-                };
-                let mut refusal = json!({ "kind": "refuse", "for_ms": 20_000 });
-                for (key, value) in how.as_object().into_iter().flatten() {
-                    refusal[key] = value.clone();
-                }
-                stack.control("faults", &refusal).await;
-                stack.control("faults", &json!({ "kind": "close_dtls" })).await;
-                self.told = format!(", {told}");
-            }
-            Fault::AiStuck => {
-                let answers = if self.dice.random() { 1 } else { 1_000 };
-                stack
-                    .control("faults", &json!({ "kind": "session", "stall": answers }))
-                    .await;
-                self.told = format!(", {answers} answers");
-            }
-            Fault::Moves => candidate.move_on(),
-            Fault::Away(_) => {
-                candidate.cut(true);
-            }
-            Fault::SocketLost => candidate.wire.break_all(),
-            Fault::SocketAway => {
-                candidate.wire.cut(true);
-                candidate.wire.break_all();
-            }
-            Fault::Reload => candidate.reload().await,
-            Fault::KilledAndBack | Fault::KilledForAnother | Fault::Terminated | Fault::StoreStopped => {
-                let Place::Beside { relays, database } = place else {
-                    return;
-                };
-                match self.fault {
-                    Fault::KilledAndBack => {
-                        relays.all[0].kill().await;
-                        relays.all[0].start();
-                    }
-                    Fault::KilledForAnother => {
-                        relays.all[0].kill().await;
-                        relays.lead_to(1);
-                        candidate.wire.lead_to(relays.all[1].http);
-                    }
-                    Fault::Terminated => {
-                        relays.lead_to(1);
-                        candidate.wire.lead_to(relays.all[1].http);
-                        relays.all[0].term();
-                    }
-                    _ => {
-                        let server = database.clone().expect("it has one");
-                        tokio::task::spawn_blocking(move || server.stop());
-                    }
-                }
-            }
-            Fault::SecondTab => candidate.second_tab().await,
-            Fault::BothLegs => {
-                stack.control("faults", &json!({ "kind": "vanish" })).await;
-                candidate.cut(true);
-            }
-        }
-    }
-
-    fn end(&mut self, place: &mut Place, candidate: &mut Candidate) {
-        match self.fault {
-            Fault::Away(_) | Fault::BothLegs => {
-                candidate.cut(false);
-                // a browser is told that its network is back, and its socket by then is not the old one
-                candidate.wire.break_all();
-                candidate.hurry();
-            }
-            Fault::SocketAway => candidate.wire.cut(false),
-            Fault::StoreStopped => {
-                if let Place::Beside {
-                    database: Some(server), ..
-                } = place
-                {
-                    let server = server.clone();
-                    tokio::task::spawn_blocking(move || server.restart());
-                }
-            }
-            Fault::Nothing
-            | Fault::Rotation
-            | Fault::Several
-            | Fault::Ai(_)
-            | Fault::AiRefuses
-            | Fault::AiStuck
-            | Fault::Moves
-            | Fault::SocketLost
-            | Fault::Reload
-            | Fault::SecondTab
-            | Fault::KilledAndBack
-            | Fault::KilledForAnother
-            | Fault::Terminated => {}
-        }
-    }
-
-    /// A stuck interviewer is noticed when the relay asks again, or dials again.
-    fn own_gap_ms(&self, calls: &[Value], ends: &[u64]) -> Option<i64> {
-        if self.fault != Fault::AiStuck {
-            return None;
-        }
-        let due = *ends.iter().find(|end| Some(**end) > self.at_ms)? as i64;
-        let asked = calls.iter().flat_map(|call| {
-            let began = call["started_epoch_ms"].as_i64().unwrap_or_default();
-            let events = call["client_events"].as_array().into_iter().flatten();
-            let asks = events.filter(|it| it["event"]["type"] == "response.create");
-            asks.filter_map(move |it| Some(began + it["at_ms"].as_i64()?))
-                .chain([began])
-        });
-        asked.filter(|at| *at > due).min().map(|at| at - due)
     }
 }
 

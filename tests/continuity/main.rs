@@ -23,12 +23,14 @@ mod network;
 mod page;
 #[path = "../support/peer.rs"]
 mod peer;
+mod place;
 #[path = "../support/postgres.rs"]
 mod postgres;
 mod relays;
 mod rows;
 #[path = "../support/stack.rs"]
 mod stack;
+mod strike;
 mod table;
 
 use interview::Outcome;
@@ -64,7 +66,7 @@ impl Asked {
             runs: 1,
             row: None,
             seed: 20_261_126,
-            at_once: 4,
+            at_once: 8, // they wait more than they work
             markdown: None,
             only_holding: true,
         };

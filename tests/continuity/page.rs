@@ -114,6 +114,43 @@ impl Page {
     }
 }
 
+/// What the relay told since the last look.
+#[derive(Default)]
+pub struct News {
+    /// To the offer that waits for one.
+    pub answer: Option<String>,
+    /// A new offer is wanted; whether an ICE restart does.
+    pub wants: Option<bool>,
+    pub ended: bool,
+    /// Messages that say what of the candidate's speech has arrived.
+    pub acks: Vec<Value>,
+}
+
+impl Page {
+    /// Reads on from `read`, with the id of the offer that `waiting` is for.
+    pub fn news(&self, read: &mut usize, waiting: Option<&str>) -> News {
+        let mut news = News::default();
+        let is_old_page = self.welcomes() > 1;
+        *read = self.read(*read, |message| match message["type"].as_str() {
+            Some("answer") if waiting == message["id"].as_str() => {
+                news.answer = message["sdp"].as_str().map(str::to_owned);
+            }
+            Some("renegotiate") => news.wants = Some(message["iceRestart"] == Value::Bool(true)),
+            Some("ended") => news.ended = true,
+            Some("ack") => news.acks.push(message.clone()),
+            Some("welcome") => {
+                // a relay that does not know our leg will never hear it
+                if message["resumed"] == Value::Bool(false) && is_old_page {
+                    news.wants = Some(false);
+                }
+                news.acks.push(message.clone());
+            }
+            _ => {}
+        });
+        news
+    }
+}
+
 impl Drop for Page {
     fn drop(&mut self) {
         self.task.abort();

@@ -13,7 +13,7 @@ use time::macros::datetime;
 use uuid::Uuid;
 use vivavoce::ids::{EntryId, InvitationId, SessionId};
 use vivavoce::store::sample::{CANDIDATE, POSITION, TENANT};
-use vivavoce::store::{Audit, Entry, NewInvitation, SessionEvent, Source, Speaker, Store};
+use vivavoce::store::{Audit, Entry, NewInvitation, SessionEvent, Speaker, Store};
 
 pub const NOW: OffsetDateTime = datetime!(2026-11-24 16:40 UTC);
 /// Every table that holds a tenant's rows.
@@ -156,19 +156,6 @@ pub fn code(error: &sqlx::Error) -> String {
 pub fn entry(session: SessionId, text: &str) -> Entry {
     Entry {
         id: EntryId(Uuid::new_v5(&session.0, text.as_bytes())),
-        session,
-        sequence: 1,
-        speaker: Speaker::Candidate,
-        text: text.into(),
-        start_time: NOW,
-        end_time: None,
-        item_id: "item".into(),
-        content_index: 0,
-        source: Source::Tap,
-        interrupted: false,
-        heard_ms: None,
-        heard_text: None,
-        gap: None,
-        revision: 1,
+        ..Entry::tapped(session, Speaker::Candidate, text, NOW)
     }
 }

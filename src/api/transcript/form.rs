@@ -166,20 +166,13 @@ mod tests {
     fn entry(speaker: Speaker, text: &str, start_ms: i64, end_ms: Option<i64>) -> Entry {
         Entry {
             id: EntryId("018f0000-0000-7000-8000-0000000000aa".parse().unwrap()),
-            session: SessionId::default(),
-            sequence: 1,
-            speaker,
-            text: text.into(),
-            start_time: BEGUN + Duration::milliseconds(start_ms),
             end_time: end_ms.map(|ms| BEGUN + Duration::milliseconds(ms)),
-            item_id: "item".into(),
-            content_index: 0,
-            source: Source::Tap,
-            interrupted: false,
-            heard_ms: None,
-            heard_text: None,
-            gap: None,
-            revision: 1,
+            ..Entry::tapped(
+                SessionId::default(),
+                speaker,
+                text,
+                BEGUN + Duration::milliseconds(start_ms),
+            )
         }
     }
 

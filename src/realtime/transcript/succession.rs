@@ -8,7 +8,7 @@ use super::heard::Rate;
 use super::item::Item;
 use super::{Action, Transcript};
 use crate::ids::{EntryId, SessionId};
-use crate::store::{Entry, Source, Speaker};
+use crate::store::{Entry, Speaker};
 use std::collections::VecDeque;
 use time::OffsetDateTime;
 
@@ -165,20 +165,11 @@ impl Transcript {
             .filter(|turn| turn.revision == 0)
             .map(|turn| Entry {
                 id: turn.id,
-                session: self.session,
                 sequence: turn.sequence,
-                speaker: Speaker::Candidate,
-                text: String::new(),
-                start_time: turn.spoke_from,
                 end_time: turn.spoke_to,
                 item_id: turn.item_id,
-                content_index: 0,
-                source: Source::Tap,
-                interrupted: false,
-                heard_ms: None,
-                heard_text: None,
                 gap: Some("no_transcription".to_owned()),
-                revision: 1,
+                ..Entry::tapped(self.session, Speaker::Candidate, String::new(), turn.spoke_from)
             })
             .collect();
         if !gaps.is_empty() {

@@ -4,7 +4,6 @@
 //! any other loss.
 
 use super::{Action, AiLeg, Machine};
-use crate::config::Transport;
 use std::time::{Duration, Instant};
 
 /// How long nobody has spoken, and no answer been due, before one leg takes over from the other.
@@ -85,7 +84,7 @@ impl Machine {
     pub(super) fn rotate(&mut self, now: Instant) {
         self.note("ai", "rotating", "the service's limit is near");
         self.rotation.next = Next::Dialling { since: now };
-        self.actions.push_back(Action::DialNext(Transport::WebRtc));
+        self.actions.push_back(Action::DialNext);
     }
 
     pub(super) fn next_ready(&mut self) {

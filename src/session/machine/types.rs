@@ -179,7 +179,7 @@ pub enum Action {
     /// not write down; answer with `TakenUp`.
     TakeUpAgain,
     /// Make a second AI leg beside the first; answer with `NextReady` or `NextFailed`.
-    DialNext(Transport),
+    DialNext,
     /// Give the second leg up.
     DropNext,
     /// The second leg takes over now, at a pause: as in `TakeUpAgain`, and the first is hung up.

@@ -9,8 +9,10 @@ use crate::store::Result;
 use futures_util::{StreamExt as _, stream};
 use std::time::Duration;
 
-/// Sessions looked at, or given away, at once.
+/// Sessions looked at, at once.
 const AT_ONCE: usize = 8;
+/// Sessions whose browsers are sent elsewhere at once.
+const GIVEN_AT_ONCE: usize = 32;
 /// How long one session may take to be given away: a pause is waited for, then a browser to ask for it elsewhere.
 const ONE_MAX: Duration = Duration::from_secs(8);
 /// And all of them.
@@ -55,23 +57,35 @@ impl Sessions {
     }
 
     /// Begins no more sessions, and gives each away to one of `origins` in turn: its browser is sent there at a pause, and
-    /// the session stays until it is asked for there. Without `origins` they stay, for [`Sessions::shutdown`] to let go of.
+    /// the session stays until it is asked for there. Without `origins` each is let go of at a pause, for whoever comes after.
     pub async fn give_away(&self, origins: &[String]) {
         self.inner.is_draining.store(true, Ordering::Relaxed);
-        if origins.is_empty() {
-            return;
-        }
         let lives = self.lives();
-        tracing::info!(sessions = lives.len(), "giving the sessions away");
-        let given = stream::iter(lives.into_iter().zip(origins.iter().cycle()))
+        tracing::info!(
+            sessions = lives.len(),
+            processes = origins.len(),
+            "giving the sessions away"
+        );
+        // a pause is waited for by all at once; with browsers to send, it is the others that are not to be rushed
+        let at_once = if origins.is_empty() {
+            lives.len().max(1)
+        } else {
+            GIVEN_AT_ONCE
+        };
+        let origins = origins
+            .iter()
+            .map(Some)
+            .chain(origins.is_empty().then_some(None))
+            .cycle();
+        let given = stream::iter(lives.into_iter().zip(origins))
             .map(async |(live, origin)| {
-                live.move_to(origin.clone());
+                live.move_to(origin.cloned());
                 if tokio::time::timeout(ONE_MAX, live.gone()).await.is_err() {
                     tracing::warn!(session.id = %live.id, "nobody asked for the session elsewhere in time");
                     live.let_go(LetGo::Given);
                 }
             })
-            .buffer_unordered(AT_ONCE)
+            .buffer_unordered(at_once)
             .collect::<()>();
         if tokio::time::timeout(ALL_MAX, given).await.is_err() {
             tracing::warn!("some sessions could not be given away in time");

@@ -7,9 +7,7 @@ use crate::{
     realtime::{
         dial,
         event::What,
-        instructions::first_name,
         link::{Link, LinkEvent},
-        session::Brief,
         transcript::{Legacy, Transcript},
     },
     session::{
@@ -27,7 +25,7 @@ use vivavoce_media::{CloseCause, LegEvent};
 /// What was forwarded so shortly before a leg was last heard may not have been heard: better said twice than not at all.
 pub(super) const HEARD_SLACK: Duration = Duration::from_millis(120);
 /// How long a dial may take, all told.
-const DIAL_MAX: Duration = Duration::from_secs(12);
+pub(super) const DIAL_MAX: Duration = Duration::from_secs(12);
 
 impl Supervisor {
     /// Dials in a task of its own; the answer comes to [`Supervisor::dialled`].
@@ -44,13 +42,7 @@ impl Supervisor {
         );
         self.dialling.abort_all();
         self.dialling.spawn(async move {
-            let first_name = first_name(&begin.candidate_name);
-            let session = dialect.session(&Brief {
-                position: &begin.position,
-                first_name: first_name.as_deref(),
-                model: &ai.model,
-                transcription_model: &ai.transcription_model,
-            });
+            let session = begin.ai_session(&ai, &*dialect);
             Link::connect(&ai, dialect, &call, &session, transport, DIAL_MAX).await
         });
     }

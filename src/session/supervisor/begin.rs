@@ -5,7 +5,12 @@
 //! places in the conversation's order are left for it ([`LEFT_FOR_FORMER`]).
 
 use super::super::{Deps, Error, fate, lease::LEFT_FOR_FORMER, restore};
-use crate::store::{self, Entry, Fence, Former, Position, Session};
+use crate::{
+    config,
+    realtime::{dialect::Dialect, instructions::first_name, session::Brief},
+    store::{self, Entry, Fence, Former, Position, Session},
+};
+use serde_json::Value;
 use std::time::Duration;
 
 /// How long the journal may take to bring to the store what a former run of this process left. A hello waits for 10 s.
@@ -87,6 +92,17 @@ impl Begin {
                 Some(former) if !former.has_ended => LEFT_FOR_FORMER,
                 Some(_) | None => 0,
             },
+        })
+    }
+
+    /// The session that the AI is asked for: the same for each of its legs.
+    pub(in super::super) fn ai_session(&self, ai: &config::Ai, dialect: &dyn Dialect) -> Value {
+        let first_name = first_name(&self.candidate_name);
+        dialect.session(&Brief {
+            position: &self.position,
+            first_name: first_name.as_deref(),
+            model: &ai.model,
+            transcription_model: &ai.transcription_model,
         })
     }
 

@@ -12,15 +12,16 @@ use vivavoce_signaling::ServerMessage;
 /// How long a pause is waited for before the browser is sent away in the midst of a word.
 const PAUSE_WITHIN: Duration = Duration::from_secs(3);
 
-/// The browser is to go to another process.
+/// The session is to go to another process.
 pub(super) struct Moving {
-    url: String,
+    /// Where its browser is sent; `None`: nowhere, it is let go of.
+    url: Option<String>,
     since: Instant,
     is_told: bool,
 }
 
 impl Supervisor {
-    pub(super) fn move_to(&mut self, url: String) {
+    pub(super) fn move_to(&mut self, url: Option<String>) {
         self.moving = Some(Moving {
             url,
             since: clock::monotonic(),
@@ -28,12 +29,9 @@ impl Supervisor {
         });
     }
 
-    /// Sends the browser away once nobody speaks. The session stays, and carries sound, until another process asks for it.
+    /// Sends the browser away, or lets go, once nobody speaks. A session whose browser was sent stays, and carries sound, until
+    /// another process asks for it.
     pub(super) fn move_on(&mut self) {
-        if !self.browser.is_attached() && self.moving.as_ref().is_some_and(|moving| !moving.is_told) {
-            self.left = Some(LetGo::Given); // nobody to send: whoever comes back finds it elsewhere
-            return;
-        }
         // Nothing is being said, and all that was said is written down.
         let quiet = self.machine.snapshot().speaking == Speaking::Nobody
             && self.machine.is_quiet()
@@ -46,8 +44,14 @@ impl Supervisor {
             }
             _ => return,
         };
-        tracing::info!("the browser is sent to another process");
-        self.say(ServerMessage::Moved { url });
+        match url {
+            Some(url) if self.browser.is_attached() => {
+                tracing::info!("the browser is sent to another process");
+                self.say(ServerMessage::Moved { url });
+            }
+            // nobody to send: whoever comes back finds it elsewhere
+            Some(_) | None => self.left = Some(LetGo::Given),
+        }
     }
 
     pub(super) fn moving_due(&self) -> Option<Instant> {

@@ -1,16 +1,12 @@
 //! The second AI leg: dialled beside the first, which it relieves at a pause.
 
-use super::{Supervisor, clock};
+use super::{Supervisor, ai::DIAL_MAX, clock};
 use crate::{
-    realtime::{dial, instructions::first_name, link::Link, session::Brief, transcript::Transcript},
+    realtime::{dial, link::Link, transcript::Transcript},
     session::{machine::Event, meaning::Reader},
 };
-use std::time::Duration;
 use tokio::task::JoinError;
 use vivavoce_media::LegEvent;
-
-/// How long a dial may take, all told.
-const DIAL_MAX: Duration = Duration::from_secs(12);
 
 impl Supervisor {
     pub(super) fn dial_next(&mut self) {
@@ -22,13 +18,7 @@ impl Supervisor {
             self.begin.clone(),
         );
         self.staging.spawn(async move {
-            let first_name = first_name(&begin.candidate_name);
-            let session = dialect.session(&Brief {
-                position: &begin.position,
-                first_name: first_name.as_deref(),
-                model: &ai.model,
-                transcription_model: &ai.transcription_model,
-            });
+            let session = begin.ai_session(&ai, &*dialect);
             Link::stage(&ai, &call, &session, DIAL_MAX).await
         });
     }

@@ -283,29 +283,23 @@ async fn new_session(store: &dyn Store) -> SessionId {
 
 fn entry(session: SessionId, sequence: i32, content_index: i32) -> Entry {
     let item_id = format!("item_{sequence}");
+    let speaker = if sequence % 2 == 0 {
+        Speaker::Candidate
+    } else {
+        Speaker::Ai
+    };
+    let text = format!("entry {sequence}, part {content_index}");
+    let at = NOW + time::Duration::seconds(i64::from(sequence));
     Entry {
         id: EntryId(Uuid::new_v5(
             &session.0,
             format!("{item_id}/{content_index}").as_bytes(),
         )),
-        session,
         sequence,
-        speaker: if sequence % 2 == 0 {
-            Speaker::Candidate
-        } else {
-            Speaker::Ai
-        },
-        text: format!("entry {sequence}, part {content_index}"),
-        start_time: NOW + time::Duration::seconds(i64::from(sequence)),
-        end_time: Some(NOW + time::Duration::seconds(i64::from(sequence) + 1)),
+        end_time: Some(at + time::Duration::seconds(1)),
         item_id,
         content_index,
-        source: Source::Tap,
-        interrupted: false,
-        heard_ms: None,
-        heard_text: None,
-        gap: None,
-        revision: 1,
+        ..Entry::tapped(session, speaker, text, at)
     }
 }
 

@@ -6,7 +6,7 @@ use super::*;
 use crate::ids::{EntryId, InvitationId};
 use crate::store::sample::{CANDIDATE, POSITION, TENANT};
 use crate::store::sqlite::SqliteStore;
-use crate::store::{EndReason, LeaseTaken, NewInvitation, Process, Source, Speaker};
+use crate::store::{EndReason, LeaseTaken, NewInvitation, Process, Speaker};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use time::OffsetDateTime;
 use time::macros::datetime;
@@ -41,20 +41,10 @@ pub(super) fn event(number: u128) -> Record {
 fn an_entry(session: SessionId, number: i32) -> Entry {
     Entry {
         id: EntryId(Uuid::new_v5(&session.0, &number.to_be_bytes())),
-        session,
         sequence: number,
-        speaker: Speaker::Ai,
-        text: format!("words {number}"),
-        start_time: NOW,
         end_time: Some(NOW),
         item_id: format!("item_{number}"),
-        content_index: 0,
-        source: Source::Tap,
-        interrupted: false,
-        heard_ms: None,
-        heard_text: None,
-        gap: None,
-        revision: 1,
+        ..Entry::tapped(session, Speaker::Ai, format!("words {number}"), NOW)
     }
 }
 

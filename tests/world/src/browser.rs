@@ -2,7 +2,7 @@
 
 use crate::{
     network::Wire,
-    page::{Kept, Page},
+    page::{Kept, News, Page},
     sound::{self, Ear},
 };
 use bytes::Bytes;
@@ -134,26 +134,15 @@ impl Browser {
     pub fn work(&mut self, now: Instant) {
         self.far.tick(now);
         while self.far.poll_event().is_some() {}
-        let (mut answer, mut wants, mut ended, mut told) = (None, None, false, vec![]);
         let waiting = self.offered.as_ref().map(|offered| offered.id.clone());
-        let is_old_page = self.page.welcomes() > 1;
-        self.read = self.page.read(self.read, |message| match message["type"].as_str() {
-            Some("answer") if waiting.as_deref() == message["id"].as_str() => {
-                answer = message["sdp"].as_str().map(str::to_owned);
-            }
-            Some("renegotiate") => wants = Some(message["iceRestart"] == Value::Bool(true)),
-            Some("ended") => ended = true,
-            Some("ack") => told.push(message.clone()),
-            Some("welcome") => {
-                if message["resumed"] == Value::Bool(false) && is_old_page {
-                    wants = Some(false);
-                }
-                told.push(message.clone());
-            }
-            _ => {}
-        });
+        let News {
+            answer,
+            mut wants,
+            ended,
+            acks,
+        } = self.page.news(&mut self.read, waiting.as_deref());
         self.ended |= ended;
-        for message in told {
+        for message in acks {
             self.give_what_is_lacking(&message);
         }
         if let Some(sdp) = answer {

@@ -54,6 +54,28 @@ describe("the media leg's machine", () => {
     expect(legStep(silent.state, { on: "heard" }, 4_000, 0).state.leg).toEqual({ is: "up", since: 4_000 });
   });
 
+  it("takes the relay's wish for a restart for the one that finds its way", () => {
+    const asked = { on: "renegotiate", iceRestart: true } as const;
+    const { state, actions } = play(...JOINED, [3_000, { on: "silent", since: 1_200 }], [3_010, answered("o2")], [3_020, asked]);
+    expect(actions.slice(1)).toEqual([RESTART("o2")]);
+    expect(state.try).toMatchObject({ is: "checking", how: "restart" });
+    // a new peer is more than a restart
+    expect(legStep(state, { on: "renegotiate", iceRestart: false }, 3_030, 0).actions).toEqual([FRESH("o3")]);
+  });
+
+  it("takes a loss that it notices after the relay for the one that the relay's restart mends", () => {
+    const asked = { on: "renegotiate", iceRestart: true } as const;
+    const told = play(...JOINED, [3_000, asked], [3_010, answered("o2")], [3_100, { on: "silent", since: 1_200 }]);
+    expect(told.actions.slice(1)).toEqual([RESTART("o2")]);
+    expect(told.state).toMatchObject({ leg: { is: "lost", cause: "silent" }, try: { is: "checking", how: "restart" } });
+    // one that comes to nothing is followed by a new peer
+    expect(legStep(told.state, on("due"), 3_010 + RESTART_MS_MAX, 0).actions).toEqual([FRESH("o3")]);
+    // a loss that began after the answer is another
+    expect(play(...JOINED, [3_000, asked], [3_010, answered("o2")], [5_100, { on: "silent", since: 3_200 }]).actions.at(-1)).toEqual(RESTART("o3"));
+    const well = play(...JOINED, [3_000, asked], [3_010, answered("o2")], [3_010 + RESTART_MS_MAX, on("due")]).state;
+    expect(well).toMatchObject({ leg: { is: "up" }, try: { is: "none" } });
+  });
+
   it("takes a sign of life for no more than that once ICE has given up", () => {
     const { state } = play(...JOINED, [1_000, on("failed")]);
     expect(legStep(state, { on: "heard" }, 1_100, 0).state).toBe(state);
@@ -67,7 +89,9 @@ describe("the media leg's machine", () => {
   it("still waits for the answer of an offer when the old path comes back first", () => {
     const before = play(...JOINED, [1_000, on("disconnected")], [1_005, on("connected")]);
     expect(before.state).toMatchObject({ leg: { is: "up" }, try: { is: "offered", id: "o2" } });
-    expect(legStep(before.state, answered("o2"), 1_020, 0).state.try).toEqual({ is: "none" });
+    const after = legStep(before.state, answered("o2"), 1_020, 0).state;
+    expect(after.try).toEqual({ is: "checking", how: "restart", deadline: 1_020 + RESTART_MS_MAX });
+    expect(legStep(after, on("due"), 1_020 + RESTART_MS_MAX, 0)).toMatchObject({ state: { try: { is: "none" } }, actions: [] });
   });
 
   it("makes a new peer when a restart leads nowhere", () => {

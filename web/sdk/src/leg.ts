@@ -162,8 +162,9 @@ function up(state: Leg, event: LegEvent, now: number, draw: number): LegStep {
     case "disconnected": {
       const since = event.on === "silent" ? event.since : now;
       const lost: Leg = { ...state, leg: { is: "lost", since, cause: event.on } };
-      // An offer in the air (the relay had asked) is the repair already.
-      return state.try.is === "offered" ? stay(lost) : offer(lost, "restart", now);
+      // What the relay had asked for, having noticed first, is the repair already; unless all was well again since.
+      if (state.try.is === "offered" || (state.try.is === "checking" && since < state.try.deadline - RESTART_MS_MAX)) return stay(lost);
+      return offer(lost, "restart", now);
     }
     case "failed":
       return offer({ ...state, leg: { is: "lost", since: now, cause: "failed" } }, "fresh", now);
@@ -176,10 +177,12 @@ function up(state: Leg, event: LegEvent, now: number, draw: number): LegStep {
     case "linkDown":
       return state.try.is === "offered" ? stay({ ...state, try: { is: "blocked", how: state.try.how } }) : stay(state);
     case "answered":
-      return state.try.is === "offered" && state.try.id === event.id ? stay({ ...state, try: { is: "none" } }) : stay(state);
+      if (state.try.is !== "offered" || state.try.id !== event.id) return stay(state);
+      return stay({ ...state, try: state.try.how === "restart" ? checking("restart", now) : { is: "none" } });
     case "broken":
       return state.try.is === "none" ? stay(state) : fail(askedAway(state, now), now, draw);
     case "due":
+      if (state.try.is === "checking") return now >= state.try.deadline ? stay({ ...state, try: { is: "none" } }) : stay(state);
       return state.try.is === "offered" && now >= state.try.deadline ? suspect(state, state.try.how) : stay(state);
     case "stop":
       return stop(state, "stopped");
@@ -209,8 +212,7 @@ function away(state: Leg, event: LegEvent, now: number, draw: number): LegStep {
       });
     case "answered": {
       if (state.try.is !== "offered" || state.try.id !== event.id) return stay(state);
-      const { how } = state.try;
-      return stay({ ...state, try: { is: "checking", how, deadline: now + (how === "restart" ? RESTART_MS_MAX : FRESH_MS_MAX) } });
+      return stay({ ...state, try: checking(state.try.how, now) });
     }
     case "failed":
     case "broken":
@@ -218,8 +220,10 @@ function away(state: Leg, event: LegEvent, now: number, draw: number): LegStep {
     case "renegotiate": {
       const stands = state.leg.is === "lost" && (state.leg.cause === "disconnected" || state.leg.cause === "silent");
       const how: How = event.iceRestart && stands ? "restart" : "fresh";
-      // What is in the air already is as strong as what is asked for.
+      // What is in the air already is as strong as what is asked for; and a restart that was answered and finds its way is the
+      // one that the relay asks for, having noticed the same loss a moment later than we.
       if (state.try.is === "offered" && (state.try.how === "fresh" || how === "restart")) return stay(state);
+      if (state.try.is === "checking" && how === "restart") return stay(state);
       return offer(state, how, now);
     }
     case "linkUp":
@@ -284,6 +288,10 @@ function stop(state: Leg, reason: "stopped" | "gaveUp"): LegStep {
 
 function askedAway(state: Leg, now: number): Leg {
   return { ...state, leg: { is: "lost", since: now, cause: "asked" } };
+}
+
+function checking(how: How, now: number): Try {
+  return { is: "checking", how, deadline: now + (how === "restart" ? RESTART_MS_MAX : FRESH_MS_MAX) };
 }
 
 function inTheAir(state: Leg): boolean {

@@ -241,14 +241,30 @@ async fn keepalives_that_are_not_answered() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn candidates_wiped_at_failed() {
-    // 33 s of nothing, then the browser restarts ICE.
+    // Nothing, until the agent that has the defect says `Failed`; then the browser restarts ICE.
+    let (failed, is_failed) = tokio::sync::watch::channel(false);
     let judged = async |remedies: Remedies| {
         let is_dark = Arc::new(AtomicBool::new(false));
         let dark = is_dark.clone();
-        let on = browsing(remedies, move |_, _: &[u8]| dark.load(Ordering::Relaxed)).await;
+        let fails = !remedies.failed_candidates;
+        let mut on = browsing(remedies, move |_, _: &[u8]| dark.load(Ordering::Relaxed)).await;
         assert!(on.is_up(UP).await);
         is_dark.store(true, Ordering::Relaxed);
-        tokio::time::sleep(Duration::from_secs(33)).await;
+        let dark_until = async {
+            if fails {
+                let is_failed = |event: &Event| {
+                    let cause = LossCause::Ice;
+                    matches!(event, Event::Candidate(LegEvent::Lost { cause: lost, .. }) if *lost == cause)
+                };
+                while !is_failed(&on.events.recv().await.expect("the call is there")) {}
+                failed.send_replace(true);
+            }
+            let _ = is_failed.clone().wait_for(|failed| *failed).await;
+        };
+        let dark_max = Duration::from_secs(90);
+        tokio::time::timeout(dark_max, dark_until)
+            .await
+            .expect("upstream fails by itself");
         is_dark.store(false, Ordering::Relaxed);
         let offer = on.far.restart().await;
         let Ok(answer) = on.call.candidate_offer(without_candidates(&offer)).await else {
