@@ -88,6 +88,8 @@ pub enum Verdict {
     BadToken,
     /// There is no such session for this caller.
     NotYours,
+    /// Another page has taken the interview over, and has it.
+    Superseded,
     /// The interview is over: the frame (`ended`) says how.
     Over(String),
     /// The interview lives in another process: the frame (`moved`) says where.
@@ -325,6 +327,7 @@ impl Handshake {
             }
             Verdict::BadToken => self.close(close::UNAUTHORIZED, "token is not good"),
             Verdict::NotYours => self.close(close::NOT_YOURS, "no such session"),
+            Verdict::Superseded => self.close(close::SUPERSEDED, "superseded"),
             Verdict::Over(frame) => {
                 self.actions.push_back(Action::Send(frame));
                 self.close(close::NORMAL, "interview is over");

@@ -78,6 +78,15 @@ pub struct Generations {
     newest: u64,
     /// The newest that was used: older ones are not good.
     used: u64,
+    /// Of the page that has the session; `None`: nobody has had it in this process.
+    page: Option<Page>,
+}
+
+/// Which generations are one page's: what it showed when it came, and all that were given since.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Page {
+    shown: Option<u64>,
+    from: u64,
 }
 
 impl Generations {
@@ -88,11 +97,28 @@ impl Generations {
         Self {
             newest: wall_ms,
             used: 0,
+            page: None,
         }
     }
 
+    /// Whether it was given to a page that another has taken the session over from, and is not that other's.
+    pub fn is_passed_over(&self, generation: u64) -> bool {
+        self.page
+            .as_ref()
+            .is_some_and(|page| generation < page.from && page.shown != Some(generation))
+    }
+
+    /// The number of the token for a page that comes, having shown this generation or none that is ours.
+    pub fn welcome(&mut self, shown: Option<u64>) -> u64 {
+        let from = self.fresh();
+        if shown.is_none_or(|generation| self.page.is_none() || self.is_passed_over(generation)) {
+            self.page = Some(Page { shown, from });
+        }
+        from
+    }
+
     /// The number for the next token.
-    pub fn fresh(&mut self) -> u64 {
+    fn fresh(&mut self) -> u64 {
         self.newest = self.newest.saturating_add(1);
         self.newest
     }
@@ -166,6 +192,28 @@ mod tests {
         assert!(!generations.redeem(first));
         assert!(!generations.redeem(second), "passed over, and older than one in use");
         assert!(generations.redeem(third), "used again before a newer one");
+    }
+
+    #[test]
+    fn a_page_whose_session_another_has_is_known_by_its_token() {
+        let mut generations = Generations::starting_at(1000);
+        let first = generations.welcome(None);
+        let again = generations.welcome(Some(first));
+        assert!(!generations.is_passed_over(first) && !generations.is_passed_over(again));
+        let other = generations.welcome(None);
+        assert!(generations.is_passed_over(first) && generations.is_passed_over(again));
+        assert!(!generations.is_passed_over(other));
+        // the first is let in all the same, and the other is the one passed over
+        let back = generations.welcome(Some(again));
+        assert!(generations.is_passed_over(other));
+        assert!(!generations.is_passed_over(back));
+        assert!(!generations.is_passed_over(again), "its welcome may be lost");
+        // of a process before this one: whoever comes first has it
+        let mut after = Generations::starting_at(9000);
+        assert!(!after.is_passed_over(back));
+        let next = after.welcome(Some(back));
+        assert!(!after.is_passed_over(back) && !after.is_passed_over(next));
+        assert!(after.is_passed_over(other));
     }
 
     #[test]

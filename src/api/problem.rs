@@ -212,6 +212,7 @@ impl From<session::Error> for Problem {
             session::Error::Ended => Self::new(Kind::Gone, "The interview is over"),
             session::Error::NotFound => Self::not_found(),
             session::Error::BadSdp(why) => Self::invalid("", why),
+            session::Error::Superseded => Self::new(Kind::Conflict, "The interview went on in another tab"),
             session::Error::Elsewhere(url) => Self::new(Kind::Conflict, format!("The interview lives at {url}")),
             session::Error::Unavailable(why) => Self::new(Kind::Unavailable, why).retry_after(Duration::from_secs(2)),
         }

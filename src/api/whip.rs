@@ -338,7 +338,7 @@ fn problem(error: session::Error) -> Problem {
     match error {
         session::Error::Ended => Problem::new(Kind::Gone, "The interview is over"),
         session::Error::NotFound => Problem::not_found(),
-        session::Error::Elsewhere(_) => error.into(),
+        session::Error::Superseded | session::Error::Elsewhere(_) => error.into(),
         session::Error::BadSdp(_) => Problem::new(Kind::BadRequest, "The offer is no SDP that can be answered"),
         session::Error::Unavailable(_) => {
             Problem::new(Kind::Unavailable, "The interview cannot be reached").retry_after(RETRY)

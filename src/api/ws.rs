@@ -198,6 +198,7 @@ impl Interviews {
                 Ok(_) | Err(_) => Verdict::Unavailable,
             },
             session::Error::NotFound => Verdict::NotYours,
+            session::Error::Superseded => Verdict::Superseded,
             session::Error::Elsewhere(url) => {
                 Verdict::Elsewhere(alone(ServerMessage::Moved { url: url.clone() }, last_seq))
             }

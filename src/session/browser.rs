@@ -3,7 +3,10 @@
 //! Is: numbering and replay (`vivavoce_signaling::Outbox`), resume tokens, takeover by a second tab. Isn't: the handshake
 //! of a socket (`api/ws.rs`) or a decision on what to say (`machine`).
 
-use super::live::{Attach, Attached, Outgoing};
+use super::{
+    Error,
+    live::{Attach, Attached, Outgoing},
+};
 use serde_json::Value;
 use tokio::sync::mpsc::{self, error::TrySendError};
 use vivavoce_signaling::{
@@ -66,18 +69,25 @@ impl Browser {
         }
     }
 
-    /// A socket said a good hello: it is welcomed and told what it has not seen; the one before is superseded.
-    /// Answers whether another was there.
+    /// A socket said a good hello: it is welcomed and told what it has not seen; the one before is superseded. Answers whether
+    /// another was there.
+    ///
+    /// # Errors
+    /// `Superseded`: another tab took over while the network of this page was away, and is there. A page comes back by itself then,
+    /// and must not take from a person what they went on with; one that a person brings back shows no token.
     pub(super) fn attach(
         &mut self,
         request: &Attach,
         state: State,
         heard_up_to: Option<Vec<HeardUpTo>>,
-    ) -> (Attached, bool) {
+    ) -> Result<(Attached, bool), Error> {
         let shown = request
             .resume
             .as_deref()
             .and_then(|token| self.keys.check(&self.session, &request.sub, token));
+        if self.socket.is_some() && shown.is_some_and(|generation| self.generations.is_passed_over(generation)) {
+            return Err(Error::Superseded);
+        }
         let resumed = shown.is_some_and(|generation| self.generations.redeem(generation));
         let replaced = self.socket.take();
         if let Some(old) = &replaced {
@@ -91,7 +101,9 @@ impl Browser {
         self.next_socket += 1;
         let welcome = ServerMessage::Welcome {
             session_id: self.session.clone(),
-            resume: self.keys.issue(&self.session, &request.sub, self.generations.fresh()),
+            resume: self
+                .keys
+                .issue(&self.session, &request.sub, self.generations.welcome(shown)),
             ice_servers: self.ice_servers.clone(),
             resumed,
             state,
@@ -102,14 +114,12 @@ impl Browser {
             let _ = outbound.try_send(Outgoing::Frame(numbered.frame));
         }
         self.socket = Some(Socket { id, outbound });
-        (
-            Attached {
-                socket: id,
-                resumed,
-                outbound: attached,
-            },
-            replaced.is_some(),
-        )
+        let attached = Attached {
+            socket: id,
+            resumed,
+            outbound: attached,
+        };
+        Ok((attached, replaced.is_some()))
     }
 
     /// That socket is gone. Answers whether it was the one that counts.
@@ -202,17 +212,26 @@ mod tests {
         Browser::new("s".into(), resume::Key::new([b"a secret".as_slice()]), json!([]), 1_000)
     }
 
+    fn try_to_come(
+        browser: &mut Browser,
+        resume: Option<String>,
+        last_seq: Option<u64>,
+    ) -> Result<(Attached, bool), Error> {
+        let request = Attach {
+            sub: "me".into(),
+            resume,
+            last_seq,
+            keeps: false,
+        };
+        browser.attach(&request, state(), None)
+    }
+
     fn come(browser: &mut Browser, resume: Option<String>, last_seq: Option<u64>) -> (Attached, bool) {
-        browser.attach(
-            &Attach {
-                sub: "me".into(),
-                resume,
-                last_seq,
-                keeps: false,
-            },
-            state(),
-            None,
-        )
+        try_to_come(browser, resume, last_seq).unwrap()
+    }
+
+    fn token(attached: &mut Attached) -> Option<String> {
+        drain(attached)[0]["resume"].as_str().map(str::to_owned)
     }
 
     /// What has come so far: frames as JSON, a close as its code.
@@ -273,6 +292,27 @@ mod tests {
         assert_eq!(drain(&mut first).last(), Some(&json!(SUPERSEDED)));
         assert!(browser.is_current(second.socket) && !browser.is_current(first.socket));
         assert!(!browser.detach(first.socket), "what the first does no longer counts");
+    }
+
+    #[test]
+    fn a_page_that_was_away_does_not_take_back_by_itself_what_went_on_in_another() {
+        let mut browser = browser();
+        let (mut first, _) = come(&mut browser, None, None);
+        let kept = token(&mut first);
+        assert!(browser.detach(first.socket));
+        let (mut second, _) = come(&mut browser, None, None);
+        let refused = try_to_come(&mut browser, kept.clone(), None).map(|_| ());
+        assert_eq!(refused, Err(Error::Superseded));
+        assert!(browser.is_current(second.socket), "the second does not notice");
+        // the second itself comes and goes, on a socket that is not known to be lost
+        let own = token(&mut second);
+        let (again, replaced) = come(&mut browser, own.clone(), None);
+        assert!(again.resumed && replaced);
+        let (again, _) = come(&mut browser, own, None);
+        // once nobody else is there, the first may
+        assert!(browser.detach(again.socket));
+        let (first, _) = come(&mut browser, kept, None);
+        assert!(browser.is_current(first.socket));
     }
 
     #[test]

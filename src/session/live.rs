@@ -186,7 +186,8 @@ impl Live {
     /// A socket said a good hello. One that was attached before is superseded.
     ///
     /// # Errors
-    /// `Ended` is not one of them: a session that is over tells so by `ended`; `Unavailable` where it does not answer.
+    /// `Ended` is not one of them: a session that is over tells so by `ended`; `Unavailable` where it does not answer;
+    /// `Superseded` where another page has taken over while this one was away.
     pub async fn attach(&self, request: Attach) -> Result<Attached, Error> {
         self.ask(|reply| Command::Attach { request, reply }).await?
     }

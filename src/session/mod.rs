@@ -43,6 +43,9 @@ pub enum Error {
     /// There is none, or what it needs is gone.
     #[error("there is no such interview")]
     NotFound,
+    /// Another page of the candidate's has taken it over, and has it.
+    #[error("the interview went on in another tab")]
+    Superseded,
     /// The offer cannot be answered.
     #[error("the offer cannot be used: {0}")]
     BadSdp(String),
@@ -60,6 +63,7 @@ impl Error {
         match self {
             Self::Ended => "ended",
             Self::NotFound => "not_found",
+            Self::Superseded => "superseded",
             Self::BadSdp(_) => "bad_sdp",
             Self::Elsewhere(_) => "elsewhere",
             Self::Unavailable(_) => "unavailable",

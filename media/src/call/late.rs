@@ -247,8 +247,10 @@ impl Late {
         if kept.is_last {
             let (lost, is_all) = stream.heard.settle_until(time);
             self.lost += lost;
+            let is_tail_told = stream.is_tail_wanted && is_all;
             stream.is_tail_wanted &= !is_all;
-            stream.is_telling = true;
+            // an answer that changes nothing is not asked for again at once: that could go on for ever
+            stream.is_telling |= !taken.is_empty() || lost > 0 || is_tail_told;
         }
         self.is_answering = true;
         match &mut self.gate {

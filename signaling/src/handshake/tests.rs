@@ -105,6 +105,7 @@ fn a_verdict_opens_or_closes() {
     let table = [
         (Verdict::BadToken, 4401),
         (Verdict::NotYours, 4404),
+        (Verdict::Superseded, 4409),
         (Verdict::Unavailable, 1013),
     ];
     for (verdict, code) in table {

@@ -28,9 +28,9 @@ impl Supervisor {
             }
             Command::Attach { request, reply } => {
                 let attached = self.attach(&request);
-                let socket = attached.socket;
+                let socket = attached.as_ref().ok().map(|attached| attached.socket);
                 // whoever asked has gone meanwhile: nobody else would say that the socket is
-                if reply.send(Ok(attached)).is_err() && self.browser.detach(socket) {
+                if reply.send(attached).is_err() && socket.is_some_and(|socket| self.browser.detach(socket)) {
                     self.tell(Event::SocketDetached);
                 }
             }
@@ -99,10 +99,10 @@ impl Supervisor {
         Ok(answer)
     }
 
-    fn attach(&mut self, request: &Attach) -> crate::session::live::Attached {
+    fn attach(&mut self, request: &Attach) -> Result<crate::session::live::Attached, Error> {
         let state = self.state();
+        let (attached, replaced) = self.browser.attach(request, state, self.late.heard_up_to())?;
         self.call.keep(request.keeps);
-        let (attached, replaced) = self.browser.attach(request, state, self.late.heard_up_to());
         if replaced {
             self.tell(Event::SocketDetached);
         }
@@ -117,7 +117,7 @@ impl Supervisor {
         if self.deps.simulated {
             self.notice("simulated");
         }
-        attached
+        Ok(attached)
     }
 
     async fn message(&mut self, message: ClientMessage) {

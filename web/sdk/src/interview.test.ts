@@ -146,6 +146,8 @@ describe("losing the socket", () => {
     const second = microphone();
     interview.join(second.stream);
     world.socket.open();
+    // by a person's wish, not by itself: nothing shows that it was here before
+    expect(must(world.socket.frames("hello")[0])).not.toHaveProperty("resume");
     world.socket.says({ ...WELCOME, seq: 9, state: { session: "live", candidate: "none", ai: "up" } });
     await settled();
     expect(interview.state().phase.is).toBe("live");

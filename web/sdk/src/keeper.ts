@@ -100,7 +100,8 @@ export class Keeper {
     for (const [from, to] of lacks) {
       const packets = this.#ring.between(stream, from, to);
       const end = this.#ring.endOf(stream) ?? from;
-      this.#send(stream, packets, to === null ? end : whole(to, end));
+      // As a page goes, its last packets may have left and not been kept: the relay has more of the stream than is here.
+      this.#send(stream, packets, to === null ? Math.max(end, whole(from, end)) : whole(to, end));
     }
   }
 

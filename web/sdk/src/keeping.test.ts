@@ -24,6 +24,12 @@ function frames(socket: FakeSocket): [number, number[], boolean][] {
   });
 }
 
+/** Of the last binary frame: the RTP timestamp before which nothing more is coming. */
+function lastFrameTimestamp(socket: FakeSocket): number | undefined {
+  const buffer = socket.binary.at(-1);
+  return buffer && new DataView(buffer).getUint32(16);
+}
+
 const ack = (stream: number, upTo: number, lacks: [number, number | null][] = []) => ({ type: "ack", stream, upTo: upTo * 960, lacks: lacks.map(([from, to]) => [from * 960, to === null ? null : to * 960]) });
 const range = (from: number, to: number) => Array.from({ length: to - from }, (_, n) => n + from);
 
@@ -117,6 +123,23 @@ describe("speech that did not arrive", () => {
     world.socket.says(ack(5, 5, [[5, null]]));
     await settled();
     expect(frames(world.socket)).toEqual([[5, range(5, 20), true]]);
+  });
+
+  it("is told to have no more where the relay has heard more of a page that went than it kept", async () => {
+    const world = new World();
+    await joined(world);
+    speaks(world.peer, 5, 0, 20);
+    world.pageGoes();
+    world.socket.drop();
+
+    const next = world.interview();
+    next.join(microphone().stream);
+    world.socket.open();
+    world.socket.says({ ...WELCOME, seq: 9, resumed: true, heardUpTo: [{ stream: 5, upTo: 5 * 960 }] });
+    world.socket.says(ack(5, 5, [[22, null]]));
+    await settled();
+    expect(frames(world.socket)).toEqual([[5, range(22, 22), true]]);
+    expect(lastFrameTimestamp(world.socket)).toBe(22 * 960);
   });
 
   it("is nowhere once the interview is over", async () => {

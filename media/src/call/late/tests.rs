@@ -282,6 +282,26 @@ fn a_page_that_was_reloaded_and_has_nothing_to_say_of_it_costs_no_wait() {
 }
 
 #[test]
+fn a_page_that_went_with_less_than_it_had_sent_is_not_asked_without_end() {
+    let mut world = World::new(true);
+    world.talks(0..50);
+    world.live_of(SSRC + 1, 2, 0);
+    let asked = world.asked.len();
+    // it had kept up to 47: what it answers is behind what has come, and tells nothing new
+    for _ in 0..100 {
+        world.kept(SSRC, 47..47, true);
+    }
+    assert_eq!(
+        world.asked.len(),
+        asked,
+        "an answer that changes nothing asks for nothing"
+    );
+    world.kept(SSRC, 50..50, true);
+    world.talks(50..51);
+    assert!(world.asked.last().unwrap().lacks.is_empty());
+}
+
+#[test]
 fn speech_of_a_stream_that_only_a_process_before_this_one_knew_is_taken_once() {
     let mut world = World::new(true);
     world.live_of(8, 1, 1000);
