@@ -200,37 +200,41 @@ impl Candidate {
 
     /// The page's half of the law for speech that did not arrive: what the relay lacks, it sends.
     fn give_what_is_lacking(&mut self, message: &Value) {
+        let up_to = |it: &Value, name: &str| {
+            let stream = it["stream"].as_u64().unwrap_or_default() as u32;
+            self.voice
+                .acknowledged(stream, it[name].as_u64().unwrap_or_default() as u32);
+            stream
+        };
         if message["type"] == "welcome" {
+            let heard = message["heardUpTo"].as_array().into_iter().flatten();
+            let known: Vec<u32> = heard.map(|it| up_to(it, "upTo")).collect();
             // a relay that knows nothing of a stream is told all of it
-            let known: Vec<u64> = message["heardUpTo"]
-                .as_array()
-                .into_iter()
-                .flatten()
-                .filter_map(|it| it["stream"].as_u64())
-                .collect();
-            let is_old = |stream: &u32| !known.contains(&u64::from(*stream)) && *stream != self.peer.ssrc();
-            for stream in self.voice.streams().into_iter().filter(is_old) {
-                self.give(stream, 0, None);
+            for stream in self.voice.streams().iter().filter(|stream| !known.contains(stream)) {
+                let kept = self.voice.kept(*stream);
+                if let Some(last) = kept.last() {
+                    self.give(*stream, &kept, last.time.wrapping_add(960));
+                }
             }
             return;
         }
-        let stream = message["stream"].as_u64().unwrap_or_default() as u32;
+        let stream = up_to(message, "upTo");
         for gap in message["lacks"].as_array().into_iter().flatten() {
             let (from, to) = (
                 gap[0].as_u64().unwrap_or_default() as u32,
                 gap[1].as_u64().map(|to| to as u32),
             );
-            self.give(stream, from, to);
+            self.give(stream, &self.voice.sent(stream, from, to), to.unwrap_or(from));
         }
     }
 
-    fn give(&self, stream: u32, from: u32, to: Option<u32>) {
-        let kept = self.voice.sent(stream, from, to);
+    /// `until`: said where there is nothing to give.
+    fn give(&self, stream: u32, kept: &[Sent], until: u32) {
         let frames = kept.chunks(FRAME_PACKETS);
         let last = frames.len().saturating_sub(1);
         let empty: &[Sent] = &[];
         for (n, packets) in frames.chain(kept.is_empty().then_some(empty)).enumerate() {
-            let time = packets.first().map_or(to.unwrap_or(from), |first| first.time);
+            let time = packets.first().map_or(until, |first| first.time);
             let mut frame = vec![1, u8::from(n == last)];
             frame.extend((packets.len() as u16).to_be_bytes());
             frame.extend(stream.to_be_bytes());
@@ -272,6 +276,7 @@ impl Candidate {
 
     /// A second tab, which knows nothing of the first.
     pub async fn second_tab(&mut self) {
+        self.voice.forget();
         let page = Page::open(
             self.wire.addr,
             &self.seat.session,

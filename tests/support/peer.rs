@@ -153,6 +153,23 @@ impl Voice {
         wanted.cloned().collect()
     }
 
+    /// The relay wants nothing more of that stream from before then: it is kept no longer.
+    pub fn acknowledged(&self, stream: u32, up_to: u32) {
+        let is_before = |it: &Sent| it.stream == stream && (it.time.wrapping_sub(up_to) as i32) < 0;
+        self.sent.lock().unwrap().retain(|it| !is_before(it));
+    }
+
+    /// What is kept of a stream.
+    pub fn kept(&self, stream: u32) -> Vec<Sent> {
+        let sent = self.sent.lock().unwrap();
+        sent.iter().filter(|it| it.stream == stream).cloned().collect()
+    }
+
+    /// Another page has the microphone, which knows nothing of what this one kept.
+    pub fn forget(&self) {
+        self.sent.lock().unwrap().clear();
+    }
+
     /// The streams that were sent, oldest first.
     pub fn streams(&self) -> Vec<u32> {
         let mut streams: Vec<u32> = self.sent.lock().unwrap().iter().map(|it| it.stream).collect();
