@@ -53,7 +53,12 @@ pub struct Socket {
     /// How many datagrams the next read asks for. A batch costs a look for one more than there are, and at a steady 50
     /// packets a second there is one.
     ask: Cell<usize>,
+    /// Reads of one that are still to be made before another look for more.
+    alone: Cell<u8>,
 }
+
+/// So many reads of one between two looks for more, where the last look found no more.
+const ALONE: u8 = 16;
 
 impl AsFd for Socket {
     fn as_fd(&self) -> BorrowedFd<'_> {
@@ -69,6 +74,7 @@ impl Socket {
             io,
             local,
             ask: Cell::new(1),
+            alone: Cell::new(0),
         })
     }
 
@@ -88,11 +94,7 @@ impl Socket {
         };
         match read {
             Ok(count) => {
-                self.ask.set(if count < ask {
-                    count.max(1)
-                } else {
-                    (ask * 2).min(BATCH)
-                });
+                self.ask.set(self.ask_next(ask, count));
                 Ok(count)
             }
             Err(Errno::EAGAIN) => Ok(0),
@@ -101,6 +103,20 @@ impl Socket {
                 Ok(0)
             }
             Err(error) => Err(error.into()),
+        }
+    }
+
+    /// How many to ask for after `count` of `ask` have come. One by one costs the least where one is there at a time, which only a
+    /// look for more tells: that is had now and then.
+    fn ask_next(&self, ask: usize, count: usize) -> usize {
+        if count < ask {
+            self.alone.set(ALONE);
+            count.max(1)
+        } else if ask == 1 && self.alone.get() > 0 {
+            self.alone.set(self.alone.get() - 1);
+            1
+        } else {
+            (ask * 2).min(BATCH)
         }
     }
 

@@ -473,7 +473,7 @@ impl Far {
                 PeerEvent::ChannelOpen { .. } => return Some(FarEvent::ChannelOpen),
                 PeerEvent::Message { text } => return Some(FarEvent::Text(text)),
                 PeerEvent::Closed { .. } | PeerEvent::ChannelClosed { .. } => return Some(FarEvent::Closed),
-                PeerEvent::Accepted(_) | PeerEvent::Lost { .. } | PeerEvent::Back => {}
+                PeerEvent::Accepted(_) | PeerEvent::Lost { .. } | PeerEvent::Missed { .. } | PeerEvent::Back => {}
             }
         }
         None

@@ -238,6 +238,8 @@ impl Core {
 
     /// See [`crate::Call::candidate_missed`].
     pub(crate) fn candidate_missed(&mut self) {
+        // it will be said again by the AI itself
+        self.said.take_since(None, |_, _| {});
         let is_open = is_open(Side::Candidate, &mut self.legs[Side::Candidate as usize], None, None);
         let stream = &mut self.streams[Side::Candidate as usize];
         stream.hold.clear();

@@ -1,4 +1,5 @@
-//! The candidate's speech that was sent to the AI and may not be safe there: given again, first of all, to the next AI leg.
+//! Speech that was sent and may not be safe where it went: the candidate's, given again, first of all, to the next AI leg; the
+//! AI's, given again to a candidate who moved or was out of reach for a moment.
 //!
 //! Is: copies in the clear, in the order they were sent, in one ring of bytes that is reused. Isn't: the hold, which has what
 //! was never sent. **Policy when full:** the oldest goes and is counted by the caller. **Law:** what the owner has said to be the AI's
@@ -76,12 +77,17 @@ impl Kept {
 
     /// Takes all of it, in order. The AI was last heard at `heard`: of speech that no turn is known of, what was sent well before
     /// then was silence. Nothing is kept, and no turn is open, from here on.
-    pub(super) fn take(&mut self, heard: Instant, mut give: impl FnMut(Source, &[u8])) {
+    pub(super) fn take(&mut self, heard: Instant, give: impl FnMut(Source, &[u8])) {
         let from = if self.is_open {
             None
         } else {
             heard.checked_sub(ONSET_MAX)
         };
+        self.take_since(from, give);
+    }
+
+    /// The same, of what was sent from then on alone.
+    pub(super) fn take_since(&mut self, from: Option<Instant>, mut give: impl FnMut(Source, &[u8])) {
         let from = [from, self.floor].into_iter().flatten().max();
         let mut packet = Vec::new();
         while let Some(oldest) = self.packets.pop_front() {

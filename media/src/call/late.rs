@@ -63,7 +63,7 @@ pub(super) enum Way {
     /// On.
     On(Source),
     /// It waits ([`Late::wait`]).
-    Wait(Source),
+    Wait,
     /// Before what waits: it is of a time that was lacking.
     Before(Source),
     /// Nowhere: it is here already.
@@ -107,7 +107,8 @@ struct Gate {
     until: Instant,
     bound: Instant,
     is_answered: bool,
-    waiting: Vec<(Source, BytesMut)>,
+    /// The leg's generation, and the packet.
+    waiting: VecDeque<(u32, BytesMut)>,
     bytes: usize,
 }
 
@@ -189,7 +190,7 @@ impl Late {
     fn way(&self, generation: u32) -> Way {
         match self.gate {
             None => Way::On(source(generation, self.turn)),
-            Some(_) => Way::Wait(source(generation, self.turn + 2)),
+            Some(_) => Way::Wait,
         }
     }
 
@@ -208,16 +209,16 @@ impl Late {
             until: now,
             bound: now + WAIT_MAX,
             is_answered: false,
-            waiting: Vec::new(),
+            waiting: VecDeque::new(),
             bytes: 0,
         });
         gate.until = (now + patience).max(gate.until).min(gate.bound);
     }
 
     /// Keeps a live packet until what is before it has come. True: nothing is to wait any longer ([`Late::open`]).
-    pub(super) fn wait(&mut self, source: Source, packet: &[u8]) -> bool {
+    pub(super) fn wait(&mut self, generation: u32, packet: &[u8]) -> bool {
         let Some(gate) = &mut self.gate else { return true };
-        gate.waiting.push((source, BytesMut::from(packet)));
+        gate.waiting.push_back((generation, BytesMut::from(packet)));
         gate.bytes += packet.len();
         gate.waiting.len() >= WAITING_MAX.0 || gate.bytes >= WAITING_MAX.1
     }
@@ -232,15 +233,14 @@ impl Late {
             self.streams
                 .push_front(Tracked::new(kept.stream, Heard::new(kept.time)));
         }
-        let source = self.late_source();
         let Some(stream) = self.streams.iter_mut().find(|stream| stream.ssrc == kept.stream) else {
             return Vec::new();
         };
-        let (mut time, mut taken) = (kept.time, Vec::new());
+        let (mut time, mut brought) = (kept.time, Vec::new());
         for payload in &kept.packets {
             let Some(ticks) = opus_ticks(payload) else { break };
             if let Some(at) = stream.heard.bring(time, ticks) {
-                taken.push((source, packet(kept.stream, at, ticks, payload)));
+                brought.push((at, packet(kept.stream, at, ticks, payload)));
             }
             time = time.wrapping_add(ticks);
         }
@@ -250,9 +250,14 @@ impl Late {
             let is_tail_told = stream.is_tail_wanted && is_all;
             stream.is_tail_wanted &= !is_all;
             // an answer that changes nothing is not asked for again at once: that could go on for ever
-            stream.is_telling |= !taken.is_empty() || lost > 0 || is_tail_told;
+            stream.is_telling |= !brought.is_empty() || lost > 0 || is_tail_told;
         }
         self.is_answering = true;
+        let mut taken = Vec::with_capacity(brought.len());
+        for (at, packet) in brought {
+            self.pass_older(kept.stream, at as u32, &mut taken);
+            taken.push((self.late_source(), packet));
+        }
         match &mut self.gate {
             Some(gate) => {
                 gate.is_answered = true;
@@ -262,6 +267,32 @@ impl Late {
             None => {}
         }
         taken
+    }
+
+    /// Lets on what waits and was spoken before that time of that stream: it waits for what is here by now, as a gap behind it is
+    /// being filled.
+    fn pass_older(&mut self, ssrc: u32, time: u32, on: &mut Vec<(Source, BytesMut)>) {
+        let place = |ssrc: u32| self.streams.iter().position(|stream| stream.ssrc == ssrc);
+        let is_older = |packet: &[u8]| {
+            let Some(header) = Header::parse(packet) else {
+                return false;
+            };
+            match place(header.ssrc).cmp(&place(ssrc)) {
+                Ordering::Less => true,
+                Ordering::Equal => (header.ts.wrapping_sub(time) as i32) < 0,
+                Ordering::Greater => false,
+            }
+        };
+        let Some(gate) = &mut self.gate else { return };
+        let count = gate.waiting.iter().take_while(|(_, packet)| is_older(packet)).count();
+        if count == 0 {
+            return;
+        }
+        self.turn += 2;
+        for (generation, packet) in gate.waiting.drain(..count) {
+            gate.bytes -= packet.len();
+            on.push((source(generation, self.turn), packet));
+        }
     }
 
     /// Nothing is lacking that live speech waits for.
@@ -293,7 +324,10 @@ impl Late {
         for stream in &mut self.streams {
             stream.is_awaited = false;
         }
-        gate.waiting
+        let waited = gate.waiting.into_iter();
+        waited
+            .map(|(generation, packet)| (source(generation, self.turn), packet))
+            .collect()
     }
 
     /// Once a second: gives up what is too old, and has each stream told that has moved. A browser that hears nothing of it while it

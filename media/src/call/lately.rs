@@ -40,8 +40,8 @@ impl Core {
         }
         match way {
             Way::On(source) => self.forward(now, Side::Candidate, source, packet),
-            Way::Wait(source) => {
-                if self.late.wait(source, packet) {
+            Way::Wait => {
+                if self.late.wait(generation, packet) {
                     self.open_late(now);
                 }
             }

@@ -60,6 +60,8 @@ pub enum Error {
     Closed,
 }
 
+/// A candidate's leg that has told nothing for so long when another takes its place was heard by nobody any more.
+const DEAF_MIN: Duration = Duration::from_millis(100);
 /// Between two reports on a leg.
 const REPORT_EVERY: Duration = Duration::from_secs(1);
 
@@ -109,6 +111,8 @@ pub(crate) struct Core {
     pcm: Option<Pcm>,
     /// The candidate's speech that the AI may have to be given again.
     kept: Kept,
+    /// The AI's speech that the candidate may have missed.
+    said: Kept,
     generation: u32,
     is_muted: bool,
     /// What is lacking of the candidate's speech.
@@ -145,6 +149,7 @@ impl Core {
             streams: [Stream::new(now, hold_ms_max), Stream::new(now, hold_ms_max)],
             pcm: None,
             kept: Kept::default(),
+            said: Kept::default(),
             generation: 0,
             is_muted: false,
             late: Late::new(now),
@@ -296,6 +301,13 @@ impl Core {
                 let silent = now.saturating_duration_since(heard);
                 self.tell_of(side, generation, LegEvent::Lost { cause, silent });
             }
+            PeerEvent::Missed { since } if side == Side::Candidate => {
+                if self.legs[side as usize].is_current(generation) {
+                    self.candidate_missed_since(since);
+                }
+            }
+            // what the AI may have missed is known by what it has told since
+            PeerEvent::Missed { .. } => {}
             PeerEvent::Back => self.tell_of(side, generation, LegEvent::Back),
             PeerEvent::Closed { cause } => self.closed(now, side, generation, cause),
         }
@@ -310,7 +322,11 @@ impl Core {
         if legs.next.as_ref().is_some_and(|placed| placed.generation == generation) {
             let old = std::mem::replace(&mut legs.current, legs.next.take());
             if let Some(old) = old {
+                let heard = old.leg.peer_ref().last_heard();
                 self.discard(now, side, old);
+                if side == Side::Candidate && now.saturating_duration_since(heard) >= DEAF_MIN {
+                    self.say_again(heard);
+                }
             }
         }
         self.retune(side);
@@ -345,14 +361,16 @@ impl Core {
 
     fn closed(&mut self, now: Instant, side: Side, generation: u32, cause: CloseCause) {
         let legs = &mut self.legs[side as usize];
-        let is_current = legs
-            .current
-            .as_ref()
-            .is_some_and(|placed| placed.generation == generation);
+        let is_current = legs.is_current(generation);
         let was_staged = legs.is_staged(generation);
         let place = if is_current { &mut legs.current } else { &mut legs.next };
         if let Some(placed) = place.take() {
+            let heard = placed.leg.peer_ref().last_heard();
             self.discard(now, side, placed);
+            // its successor is on its way: what nobody heard any more waits for that
+            if side == Side::Candidate && is_current && self.legs[side as usize].next.is_some() {
+                self.say_again(heard);
+            }
         }
         if was_staged {
             self.outputs

@@ -9,9 +9,9 @@ use crate::rtcp::Asked;
 use crate::rtp::{FIXED, Header};
 use crate::splice::Source;
 use crate::websocket::{Frame, Speech};
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use std::net::SocketAddr;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 use tokio::sync::mpsc;
 
 /// The AI side as PCM, in place of a leg.
@@ -41,6 +41,9 @@ impl Core {
             self.media(now, side, generation, media);
         }
         self.drain_peer(now, side, generation);
+        if !self.streams[Side::Candidate as usize].hold.is_empty() {
+            self.settle(now);
+        }
     }
 
     pub(super) fn media(&mut self, now: Instant, side: Side, generation: u32, media: Media) {
@@ -118,8 +121,9 @@ impl Core {
     }
 
     pub(super) fn send(&mut self, now: Instant, to: Side, source: Source, packet: &mut [u8]) {
-        if to == Side::Ai {
-            self.kept.keep(now, source, packet);
+        match to {
+            Side::Ai => self.kept.keep(now, source, packet),
+            Side::Candidate => self.said.keep(now, source, packet),
         }
         if to == Side::Ai
             && let Some(pcm) = &self.pcm
@@ -157,6 +161,31 @@ impl Core {
         }
     }
 
+    /// The candidate was last heard then, from where ours goes: what was on its way to them by then may not have arrived either.
+    pub(super) fn candidate_missed_since(&mut self, heard: Instant) {
+        let round_trip = self.streams[Side::Candidate as usize].reports.stats().rtt;
+        let on_its_way = round_trip.unwrap_or_default().clamp(ON_ITS_WAY.0, ON_ITS_WAY.1);
+        self.say_again(heard.checked_sub(on_its_way).unwrap_or(heard));
+    }
+
+    /// What was sent to the candidate since then is said once more, before all that follows, as late audio on the stream: a receiver
+    /// has passed over its place in the numbering by now.
+    pub(super) fn say_again(&mut self, since: Instant) {
+        let stream = &mut self.streams[Side::Candidate as usize];
+        if stream.discards {
+            return;
+        }
+        let mut again = Vec::new();
+        self.said.take_since(Some(since), |source, packet| {
+            again.push((source, BytesMut::from(packet)));
+        });
+        if again.is_empty() {
+            return;
+        }
+        stream.hold.put_first(again.into_iter());
+        stream.splice.deselect();
+    }
+
     /// A frame of the AI's speech from the PCM transport of that generation.
     pub(crate) fn play(&mut self, now: Instant, generation: u32, frame: &Frame) {
         let Some(pcm) = self.pcm.as_ref().filter(|pcm| pcm.generation == generation) else {
@@ -180,6 +209,9 @@ impl Core {
         self.settle(now);
     }
 }
+
+/// What was on its way to the candidate when they were last heard is a round trip's worth: at least, at most.
+const ON_ITS_WAY: (Duration, Duration) = (Duration::from_millis(40), Duration::from_millis(400));
 
 /// RFC 7983, 7: SRTP and SRTCP, on a port that STUN and DTLS share.
 pub(crate) fn is_media(datagram: &[u8]) -> bool {

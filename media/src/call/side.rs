@@ -92,6 +92,13 @@ impl Legs {
         self.all().find(|placed| placed.generation == generation)
     }
 
+    /// It is the one that is there.
+    pub(super) fn is_current(&self, generation: u32) -> bool {
+        self.current
+            .as_ref()
+            .is_some_and(|placed| placed.generation == generation)
+    }
+
     /// It waits to be told to take over.
     pub(super) fn is_staged(&self, generation: u32) -> bool {
         self.next

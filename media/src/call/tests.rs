@@ -5,5 +5,6 @@ mod again;
 mod bad_input;
 mod joined;
 mod lately;
+mod missed;
 mod renewal;
 mod world;

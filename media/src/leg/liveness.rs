@@ -54,6 +54,11 @@ impl Liveness {
         (!self.is_lost).then(|| self.lost_at(silence_max))
     }
 
+    /// For how long nothing has come, but for what was ours.
+    pub(crate) fn silence(&self, now: Instant) -> Duration {
+        now.saturating_duration_since(self.heard + self.excused)
+    }
+
     /// When something authentic last came.
     pub(crate) fn last_heard(&self) -> Instant {
         self.heard

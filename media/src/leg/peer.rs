@@ -81,6 +81,10 @@ pub(crate) enum PeerEvent {
         cause: LossCause,
     },
     Back,
+    /// It is heard, and what was sent to it since then may not have arrived: it was silent for a while, or has moved.
+    Missed {
+        since: Instant,
+    },
     Closed {
         cause: CloseCause,
     },
@@ -117,7 +121,11 @@ pub(crate) struct Peer {
     keepalive: Keepalive,
     follow: PairFollow,
     liveness: Liveness,
+    /// When something authentic last came from where ours goes.
+    there: Instant,
     next: Option<Instant>,
+    /// When the core wants to be called, as of the last time it was.
+    core_next: Option<Instant>,
     /// What is to be sent. Drained by the owner after each call.
     pub(crate) sends: Vec<Transmit>,
     events: VecDeque<PeerEvent>,
@@ -230,7 +238,8 @@ impl Peer {
                 });
             }
         }
-        if self.pc.poll_timeout().is_some_and(|due| due <= now) {
+        let is_core_due = self.core_next.is_some_and(|due| due <= now);
+        if is_core_due {
             let _ = self.pc.handle_timeout(now);
         }
         self.consent(now);
@@ -242,7 +251,12 @@ impl Peer {
         if self.srtp.is_none() && now.saturating_duration_since(self.began) >= CONNECT_MAX {
             self.end(CloseCause::Failed);
         }
-        self.drain(now);
+        // Most ticks are of our own timers, and the core, which is large, has nothing to say then.
+        if is_core_due {
+            self.drain(now);
+        } else {
+            self.schedule();
+        }
     }
 
     fn silence_max(&self) -> Duration {
@@ -313,6 +327,17 @@ impl Peer {
                 self.flight.complete();
             }
         }
+        self.core_next = self.pc.poll_timeout();
+        self.schedule();
+        if self.is_ice_connected && !self.early_dtls.is_empty() {
+            for (from, bytes) in std::mem::take(&mut self.early_dtls) {
+                self.dtls(now, from, &bytes);
+            }
+        }
+    }
+
+    /// When to be called again. The core changes by what is followed by [`Peer::drain`] alone.
+    fn schedule(&mut self) {
         let live = self
             .is_up()
             .then(|| self.liveness.poll_timeout(self.silence_max()))
@@ -323,21 +348,10 @@ impl Peer {
         } else {
             None
         };
-        self.next = [
-            self.pc.poll_timeout(),
-            self.flight.poll_timeout(),
-            consent,
-            live,
-            give_up,
-        ]
-        .into_iter()
-        .flatten()
-        .min();
-        if self.is_ice_connected && !self.early_dtls.is_empty() {
-            for (from, bytes) in std::mem::take(&mut self.early_dtls) {
-                self.dtls(now, from, &bytes);
-            }
-        }
+        self.next = [self.core_next, self.flight.poll_timeout(), consent, live, give_up]
+            .into_iter()
+            .flatten()
+            .min();
     }
 
     fn drain_writes(&mut self, _now: Instant) {

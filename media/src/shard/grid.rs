@@ -3,9 +3,9 @@
 use std::time::{Duration, Instant};
 
 /// Sooner than this, a thing is done when it is due.
-const FAR: Duration = Duration::from_millis(50);
+const FAR: Duration = Duration::from_millis(25);
 /// Otherwise later by at most this.
-const STEP: Duration = Duration::from_millis(10);
+const STEP: Duration = Duration::from_millis(20);
 
 /// Times at which what can wait is done.
 #[derive(Debug, Clone, Copy)]
@@ -14,7 +14,7 @@ pub(super) struct Grid {
 }
 
 impl Grid {
-    /// Every 10 ms from then on.
+    /// Every [`STEP`] from then on.
     pub(super) fn new(since: Instant) -> Self {
         Self { since }
     }
@@ -43,16 +43,16 @@ mod tests {
         for (due, done) in [
             (0, 0),
             (7, 7),
-            (49, 49),
-            (50, 50),
-            (51, 60),
+            (24, 24),
+            (25, 40),
+            (41, 60),
             (59, 60),
             (60, 60),
-            (1_001, 1_010),
+            (1_001, 1_020),
         ] {
             assert_eq!(grid.round(since, at(due)), at(done), "{due}");
         }
-        assert_eq!(grid.round(at(1_000), at(1_049)), at(1_049));
+        assert_eq!(grid.round(at(1_000), at(1_024)), at(1_024));
         assert_eq!(grid.round(at(1_000), at(3)), at(3), "overdue");
     }
 }

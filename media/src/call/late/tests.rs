@@ -69,8 +69,8 @@ impl World {
         let header = Header::parse(&bytes).unwrap();
         match self.late.live(self.now, generation, &header, &bytes) {
             Way::On(source) | Way::Before(source) => self.goes(source, &bytes),
-            Way::Wait(source) => {
-                if self.late.wait(source, &bytes) {
+            Way::Wait => {
+                if self.late.wait(generation, &bytes) {
                     self.open();
                 }
             }
@@ -279,6 +279,22 @@ fn a_page_that_was_reloaded_and_has_nothing_to_say_of_it_costs_no_wait() {
     world.live_of(8, 2, 1000);
     world.kept(SSRC, 50..50, true);
     assert_eq!(world.out.last(), Some(&1000));
+}
+
+#[test]
+fn a_second_gap_goes_behind_what_waits_for_the_first() {
+    let mut world = World::new(true);
+    world.talks(0..20);
+    world.away(10);
+    world.talks(30..40);
+    world.away(10);
+    world.talks(50..55);
+    world.kept(SSRC, 20..30, true);
+    assert_eq!(world.out, (0..30).collect::<Vec<_>>());
+    world.kept(SSRC, 40..50, true);
+    world.talks(55..60);
+    assert_eq!(world.out, (0..60).collect::<Vec<_>>());
+    assert!(world.sources.is_sorted_by_key(|source| source.0));
 }
 
 #[test]

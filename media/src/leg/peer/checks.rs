@@ -4,7 +4,10 @@ use super::{ACCEPTED_MAX, Peer, PeerEvent, SHOWN_MAX, Transmit};
 use crate::leg::stun::{self, Ask, Binding, Class, TransactionId};
 use bytes::BytesMut;
 use std::net::SocketAddr;
-use std::time::Instant;
+use std::time::{Duration, Instant};
+
+/// Silence in which what was sent may have been lost with what was not heard; what is asked of a silent leg is answered sooner.
+const MISSED_MIN: Duration = Duration::from_millis(800);
 
 impl Peer {
     pub(super) fn stun(&mut self, now: Instant, from: SocketAddr, bytes: &[u8]) {
@@ -27,7 +30,7 @@ impl Peer {
         if !binding.is_authentic(&self.ours[which].password, self.setup.crypto.crypto()) {
             return false;
         }
-        self.hear(now);
+        self.hear_from(now, from);
         self.accept_address(from);
         if which + 1 < self.ours.len() {
             // Of the session before the restart: answered here, so that the browser keeps it until the new one stands.
@@ -69,7 +72,7 @@ impl Peer {
         if (!is_consent && asked.is_none()) || !binding.is_authentic(&theirs.password, self.setup.crypto.crypto()) {
             return false;
         }
-        self.hear(now);
+        self.hear_from(now, from);
         if is_consent {
             if self.keepalive.answered(now, from, &binding.transaction) {
                 self.accept_address(from);
@@ -106,6 +109,8 @@ impl Peer {
     pub(super) fn go_to(&mut self, now: Instant, there: SocketAddr) {
         self.setup.counters.remedy_pair_follow.bump();
         self.dest = Some(there);
+        self.events.push_back(PeerEvent::Missed { since: self.there });
+        self.there = now;
         self.keepalive.start(now);
     }
 
@@ -143,9 +148,23 @@ impl Peer {
         let Some(pair) = pair else { return };
         let Ok(ip) = pair.remote().address.parse() else { return };
         let there = SocketAddr::new(ip, pair.remote().port);
-        self.dest = Some(there);
+        if self.dest.replace(there).is_some_and(|before| before != there) {
+            self.events.push_back(PeerEvent::Missed { since: self.there });
+        }
+        self.there = now;
         self.accept_address(there);
         self.keepalive.start(now);
+    }
+
+    /// Something authentic from there. What we sent to an address that has told nothing for a while may not have arrived.
+    pub(super) fn hear_from(&mut self, now: Instant, from: SocketAddr) {
+        if self.dest == Some(from) {
+            if !self.liveness.is_lost() && self.liveness.silence(now) >= MISSED_MIN {
+                self.events.push_back(PeerEvent::Missed { since: self.there });
+            }
+            self.there = now;
+        }
+        self.hear(now);
     }
 
     pub(super) fn hear(&mut self, now: Instant) {

@@ -35,7 +35,7 @@ impl Peer {
             self.setup.counters.dropped_srtp.bump();
             return None;
         }
-        self.hear(now);
+        self.hear_from(now, from);
         if let Some(dest) = self.dest
             && dest != from
             && self.setup.remedies.pair_follow
