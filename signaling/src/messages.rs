@@ -92,6 +92,10 @@ pub struct Hello {
     /// This page keeps what its microphone hears until that is acknowledged, and answers `ack`s that lack something.
     #[serde(default, deserialize_with = "lenient")]
     pub keeps: Option<bool>,
+    /// For how long this page has had no sound from the relay, in ms. A process that takes over from one that died knows by this
+    /// what was heard of the interviewer's last words.
+    #[serde(default, deserialize_with = "lenient")]
+    pub quiet_ms: Option<u32>,
 }
 
 /// `RTCIceCandidateInit`.

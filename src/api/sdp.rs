@@ -39,7 +39,7 @@ pub struct Answer {
               (status = 422, description = "the offer cannot be used")))]
 async fn exchange(State(app): State<App>, caller: Caller, Body(offer): Body<Offer>) -> Result<Json<Answer>, Problem> {
     let session = sessions::own(&app, &caller, offer.session_id).await?;
-    let live = app.sessions.open(&session).await?;
+    let live = app.sessions.open(&session, None).await?;
     let sdp_answer = live.offer(offer.sdp_offer).await.map_err(|error| match error {
         session::Error::BadSdp(why) => Problem::invalid("/sdpOffer", why),
         other => other.into(),

@@ -61,7 +61,7 @@ async fn post(
     accepts(request.headers(), SDP)?;
     let row = theirs(&app, &caller, session).await?;
     let offer = text(request, &app).await?;
-    let live = app.sessions.open(&row).await.map_err(problem)?;
+    let live = app.sessions.open(&row, None).await.map_err(problem)?;
     let resource = Uuid::now_v7();
     let step = WhipStep::Offer(offer.clone());
     let answer = live.whip(resource, step).await.map_err(problem)?;

@@ -149,6 +149,8 @@ impl Room for Interviews {
                 return Entry::Refused(Verdict::BadToken);
             }
         };
+        let quiet = hello.quiet_ms.map(|ms| time::Duration::milliseconds(i64::from(ms)));
+        let heard_until = quiet.map(|quiet| clock::wall() - quiet);
         // One that lives here is open to its candidate while the database is away, too.
         let live = match self.app.sessions.live(caller.tenant, self.session) {
             Some(live) if caller.is_invited_by(live.invitation()) => live,
@@ -162,7 +164,7 @@ impl Room for Interviews {
                         return Entry::Refused(Verdict::Unavailable);
                     }
                 };
-                match self.app.sessions.open(&session).await {
+                match self.app.sessions.open(&session, heard_until).await {
                     Ok(live) => live,
                     Err(error) => return self.refuse(&error, caller.tenant, hello.last_seq).await,
                 }

@@ -23,6 +23,7 @@ use std::{
     },
     time::Duration,
 };
+use time::OffsetDateTime;
 use tokio::sync::OnceCell;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
@@ -72,12 +73,12 @@ impl Sessions {
             .cloned()
     }
 
-    /// The live session, started if it is not.
+    /// The live session, started if it is not. `heard_until`: when its candidate's page last had sound, if it says so.
     ///
     /// # Errors
     /// `Ended` for one that is over; `Elsewhere` for one that another living process has; `Unavailable` where the store or the
     /// media shard cannot be asked, or this process takes no more.
-    pub async fn open(&self, session: &store::Session) -> Result<Live, Error> {
+    pub async fn open(&self, session: &store::Session, heard_until: Option<OffsetDateTime>) -> Result<Live, Error> {
         if session.status >= SessionStatus::Completed {
             return Err(Error::Ended);
         }
@@ -88,7 +89,7 @@ impl Sessions {
             return Err(Error::Unavailable("the server is stopping"));
         }
         let slot = self.slots().entry(session.id).or_default().clone();
-        let live = slot.get_or_try_init(|| self.start(session)).await.cloned();
+        let live = slot.get_or_try_init(|| self.start(session, heard_until)).await.cloned();
         if live.is_err() {
             self.slots()
                 .retain(|id, slot| *id != session.id || slot.get().is_some());
@@ -168,10 +169,10 @@ impl Sessions {
         }
     }
 
-    async fn start(&self, session: &store::Session) -> Result<Live, Error> {
+    async fn start(&self, session: &store::Session, heard_until: Option<OffsetDateTime>) -> Result<Live, Error> {
         let deps = &self.inner.deps;
         let (held, former) = self.hold(session).await?;
-        let begin = Begin::load(deps, session, held.fence(), former).await?;
+        let begin = Begin::load(deps, session, held.fence(), former, heard_until).await?;
         let (live, task) = supervisor::new(deps.clone(), begin, self.inner.stop.child_token()).await?;
         let (registry, id) = (Arc::downgrade(&self.inner), session.id);
         self.inner.tasks.spawn(async move {

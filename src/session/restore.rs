@@ -11,16 +11,27 @@ use time::{Duration, OffsetDateTime};
 
 /// What was sent so shortly before the last sign of life may not have been heard: it was on its way.
 const ON_ITS_WAY: Duration = Duration::milliseconds(120);
+/// The same where the page says until when sound has come: it was on its way so much longer than the hello that says so.
+const ON_ITS_WAY_LONGER: Duration = Duration::milliseconds(60);
+/// A process may have spoken so long after it was last known to live, and no longer.
+const BEYOND_MAX: Duration = Duration::seconds(5);
 
 /// Cuts the last entry of `history`, in order, where it was being said when the process that stored it was last known to live.
-/// Answers it as it is to be stored, if so.
-pub(super) fn cut_off(history: &mut [Entry], alive_until: OffsetDateTime) -> Option<Entry> {
+/// Answers it as it is to be stored, if so. `heard_until`: when the candidate's page last had sound, if it says so.
+pub(super) fn cut_off(
+    history: &mut [Entry],
+    alive_until: OffsetDateTime,
+    heard_until: Option<OffsetDateTime>,
+) -> Option<Entry> {
+    let told = heard_until.map(|heard| heard.min(alive_until + BEYOND_MAX) - ON_ITS_WAY_LONGER);
+    let known = alive_until - ON_ITS_WAY;
+    let until = told.map_or(known, |told| told.max(known));
     let (last, before) = history.split_last_mut()?;
     if last.speaker != Speaker::Ai || last.interrupted || last.text.is_empty() {
         return None;
     }
     // Over WebRTC an end is stored once the service says that all was played; else it is reckoned from the sound's length.
-    if last.end_time.is_some_and(|end| end <= alive_until - ON_ITS_WAY) {
+    if last.end_time.is_some_and(|end| end <= until) {
         return None;
     }
     let mut rate = Rate::default();
@@ -32,7 +43,7 @@ pub(super) fn cut_off(history: &mut [Entry], alive_until: OffsetDateTime) -> Opt
             rate.learn(&said.text, end - said.start_time);
         }
     }
-    let heard_for = (alive_until - ON_ITS_WAY - last.start_time).max(Duration::ZERO);
+    let heard_for = (until - last.start_time).max(Duration::ZERO);
     let heard_ms = i64::try_from(heard_for.whole_milliseconds()).unwrap_or(i64::MAX);
     let whole_ms = last.end_time.map(|end| (end - last.start_time).as_seconds_f64() * 1e3);
     last.interrupted = true;
@@ -69,12 +80,16 @@ mod tests {
     const WORDS: &str = "zero ones twos tree four five sixs sevn eigt nine";
 
     fn cut(end_ms: Option<i64>, alive_until_ms: i64) -> Option<String> {
+        cut_as_told(end_ms, alive_until_ms, None)
+    }
+
+    fn cut_as_told(end_ms: Option<i64>, alive_until_ms: i64, heard_until_ms: Option<i64>) -> Option<String> {
         let mut history = [
             entry(Speaker::Ai, WORDS, -20_000, Some(-15_000)),
             entry(Speaker::Candidate, "yes", -10_000, Some(-9_000)),
             entry(Speaker::Ai, WORDS, 0, end_ms),
         ];
-        let cut = cut_off(&mut history, at(alive_until_ms))?;
+        let cut = cut_off(&mut history, at(alive_until_ms), heard_until_ms.map(at))?;
         assert_eq!(history[2], cut);
         assert!(cut.interrupted && cut.revision == 2);
         cut.heard_text
@@ -114,9 +129,24 @@ mod tests {
         for last in [candidate, cut_before, entry(Speaker::Ai, "", 0, None)] {
             let mut history = [entry(Speaker::Ai, WORDS, -9_000, None), last];
             let before = history.clone();
-            assert_eq!(cut_off(&mut history, at(1_000)), None);
+            assert_eq!(cut_off(&mut history, at(1_000), None), None);
             assert_eq!(history, before);
         }
         assert_eq!(cut_off(&mut [], at(0)), None);
+    }
+
+    #[test]
+    fn a_page_knows_better_until_when_it_has_heard_and_is_not_believed_without_end() {
+        // a second a word
+        let table = [
+            (5_240, 5_500, "zero ones twos tree four"),
+            (5_240, 6_140, "zero ones twos tree four five"),
+            (5_240, 2_000, "zero ones twos tree four"),
+            (0, 60_000, "zero ones twos tree"),
+        ];
+        for (alive_until, told, heard) in table {
+            let cut = cut_as_told(Some(10_000), alive_until, Some(told));
+            assert_eq!(cut.as_deref(), Some(heard), "{alive_until} {told}");
+        }
     }
 }

@@ -185,6 +185,9 @@ impl Candidate {
         let quiet = self
             .voice
             .heard(|heard| heard.last().map(|last| now.saturating_sub(last.at_ms)));
+        if let Some(quiet) = quiet {
+            self.page.heard(quiet);
+        }
         self.was_up |= quiet.is_some_and(|quiet| quiet < QUIET_MS);
         if let Some(restart) = wants {
             self.repair(restart).await;

@@ -10,7 +10,7 @@ use std::{
 use tokio::{
     sync::{Notify, mpsc},
     task::JoinHandle,
-    time::timeout,
+    time::{Instant, timeout},
 };
 use tokio_tungstenite::{
     client_async,
@@ -32,6 +32,8 @@ struct Told {
     is_up: bool,
     /// Closed for good, with this code.
     closed: Option<u16>,
+    /// When sound last came.
+    heard: Option<Instant>,
 }
 
 /// One tab's socket.
@@ -84,6 +86,11 @@ impl Page {
 
     pub fn is_up(&self) -> bool {
         self.told.lock().unwrap().is_up
+    }
+
+    /// Sound last came so many ms ago.
+    pub fn heard(&self, ago_ms: u64) {
+        self.told.lock().unwrap().heard = Instant::now().checked_sub(Duration::from_millis(ago_ms));
     }
 
     /// How often it was greeted.
@@ -213,6 +220,9 @@ async fn one(
         }
         if let Some(seq) = told.last_seq {
             hello["lastSeq"] = json!(seq);
+        }
+        if let Some(heard) = told.heard {
+            hello["quietMs"] = json!(heard.elapsed().as_millis() as u64);
         }
         hello
     };

@@ -26,6 +26,7 @@ fn every_message_of_the_contract_is_understood() {
                 resume: Some("r".into()),
                 last_seq: Some(7),
                 keeps: Some(true),
+                quiet_ms: Some(40),
             }),
         ),
         (
@@ -36,6 +37,7 @@ fn every_message_of_the_contract_is_understood() {
                 resume: None,
                 last_seq: None,
                 keeps: None,
+                quiet_ms: None,
             }),
         ),
         (
@@ -46,6 +48,7 @@ fn every_message_of_the_contract_is_understood() {
                 resume: None,
                 last_seq: None,
                 keeps: None,
+                quiet_ms: None,
             }),
         ),
         (

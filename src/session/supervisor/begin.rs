@@ -12,6 +12,7 @@ use crate::{
 };
 use serde_json::Value;
 use std::time::Duration;
+use time::OffsetDateTime;
 
 /// How long the journal may take to bring to the store what a former run of this process left. A hello waits for 10 s.
 const REPLAY_MAX: Duration = Duration::from_secs(5);
@@ -35,7 +36,7 @@ pub(in super::super) struct Begin {
 }
 
 impl Begin {
-    /// `former`: whoever died with the session.
+    /// `former`: whoever died with the session. `heard_until`: when its page last had sound.
     ///
     /// # Errors
     /// `Ended` where it is over, or was said to be over by a process that died before the store knew (it knows then);
@@ -45,6 +46,7 @@ impl Begin {
         session: &Session,
         fence: Fence,
         former: Option<Former>,
+        heard_until: Option<OffsetDateTime>,
     ) -> Result<Self, Error> {
         let (tenant, id, store) = (session.tenant, session.id, &deps.store);
         let away = |error: store::Error| {
@@ -76,7 +78,7 @@ impl Begin {
             .map_err(away)?
             .ok_or(Error::NotFound)?;
         let mut history = store.transcript(tenant, id, false).await.map_err(away)?;
-        let cut = former.and_then(|former| restore::cut_off(&mut history, former.alive_until));
+        let cut = former.and_then(|former| restore::cut_off(&mut history, former.alive_until, heard_until));
         let greeted = events
             .iter()
             .any(|event| event.leg == "session" && event.what == fate::GREETED);

@@ -214,6 +214,7 @@ export class Interview {
           break;
         case "hello": {
           const { resume, lastSeq } = this.#kept.kept;
+          const { quietMs } = this.#vitals;
           this.#send({
             type: "hello",
             token: this.#accessToken,
@@ -221,6 +222,8 @@ export class Interview {
             ...(resume !== null ? { resume } : {}),
             ...(lastSeq !== null ? { lastSeq } : {}),
             ...(this.#ports.keeps ? { keeps: true } : {}),
+            // A relay that takes over from one that died knows by this what was heard of the interviewer's last words.
+            ...(resume !== null && quietMs !== null ? { quietMs } : {}),
           });
           break;
         }

@@ -4,7 +4,7 @@ import { describe, expect, it } from "vitest";
 import { SOCKET_MS_MAX } from "./interview.js";
 import { SHELVE_MS_MIN } from "./keeper.js";
 import { OVERLAP_MS_MAX } from "./peers.js";
-import { SILENT_MS } from "./pulse.js";
+import { PULSE_MS, SILENT_MS } from "./pulse.js";
 import { joined, microphone, must, settled, WELCOME, World } from "./testing/world.js";
 import type { FakePeer, FakeSocket } from "./testing/world.js";
 
@@ -179,6 +179,20 @@ describe("a page's own outage", () => {
     await world.pass(500);
     expect(interview.state().leg.is).toBe("up");
     expect(world.peers).toHaveLength(1);
+  });
+
+  it("is told at the next hello: for how long no sound has come", async () => {
+    const world = new World();
+    await joined(world);
+    world.peer.report = [{ type: "inbound-rtp", kind: "audio", timestamp: 5_000, lastPacketReceivedTimestamp: 4_900 }];
+    await world.pass(PULSE_MS);
+    world.socket.drop();
+    await world.pass(1_000);
+    world.socket.open();
+    const hello = must(world.socket.frames("hello")[0]);
+    expect(hello["quietMs"]).toBeGreaterThanOrEqual(100);
+    expect(hello["quietMs"]).toBeLessThanOrEqual(100 + PULSE_MS + 1_000);
+    expect(must(world.sockets[0]).frames("hello")[0]).not.toHaveProperty("quietMs");
   });
 
   it("replaces a socket that says nothing once the leg is back", async () => {

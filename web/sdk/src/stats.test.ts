@@ -14,13 +14,18 @@ const entries = (change: object = {}) => [
 describe("a sample", () => {
   it("is of the audio, on the pair in use, silence not counted as concealed", () => {
     expect(sampleOf(entries(), 7)).toEqual({
-      at: 7, rttMs: 30.1, jitterMs: 4.2, received: 100, lost: 2, samples: 96_000, concealed: 960, sent: 120, sentLost: 0.02, energy: 0.5, signs: 730,
+      at: 7, rttMs: 30.1, jitterMs: 4.2, received: 100, lost: 2, samples: 96_000, concealed: 960, sent: 120, sentLost: 0.02, energy: 0.5, signs: 730, quietMs: null,
     }); // prettier-ignore
   });
 
   it("of Firefox, which marks the pair itself, finds it too", () => {
     const firefox = [{ type: "candidate-pair", id: "a", currentRoundTripTime: 1 }, { type: "candidate-pair", id: "b", selected: true, currentRoundTripTime: 0.05 }];
     expect(sampleOf(firefox, 0).rttMs).toBe(50);
+  });
+
+  it("says for how long no sound has come, where the browser says it", () => {
+    const inbound = { type: "inbound-rtp", kind: "audio", timestamp: 1_000_250, lastPacketReceivedTimestamp: 1_000_210 };
+    expect(sampleOf([inbound], 0).quietMs).toBe(40);
   });
 
   it("of nothing is nothing", () => {

@@ -22,6 +22,8 @@ export interface Sample {
   readonly energy: number;
   /** Rises with all that comes from the relay, sound, reports and checks alike: when it stands still, the network is away. */
   readonly signs: number;
+  /** For how long no sound has come, in ms; null: a browser that does not say, or none has come yet. */
+  readonly quietMs: number | null;
 }
 
 /** Anything that lists stats objects: an `RTCStatsReport`, or an array in a test. */
@@ -57,6 +59,7 @@ export function sampleOf(report: Report, now: number): Sample {
     sentLost: number(remote?.["fractionLost"]),
     energy: number(inbound?.["totalAudioEnergy"]) ?? 0,
     signs: ["bytesReceived", "responsesReceived", "requestsReceived"].reduce((sum, key) => sum + total(pairs, key), number(transport?.["bytesReceived"]) ?? 0),
+    quietMs: since(number(inbound?.["lastPacketReceivedTimestamp"]), number(inbound?.["timestamp"])),
   };
 }
 
@@ -100,4 +103,8 @@ function ms(seconds: number | null): number | null {
 function round(value: number, digits: number): number {
   const by = 10 ** digits;
   return Math.round(value * by) / by;
+}
+
+function since(then: number | null, now: number | null): number | null {
+  return then === null || now === null ? null : Math.max(0, now - then);
 }

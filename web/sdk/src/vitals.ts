@@ -28,6 +28,7 @@ export class Vitals {
   readonly #handlers: VitalsHandlers;
   #sample: Sample | null = null;
   #pulse: Pulse | null = null;
+  #heardAt: number | null = null;
   #cancelStats: (() => void) | null = null;
   #cancelPulse: (() => void) | null = null;
 
@@ -52,6 +53,11 @@ export class Vitals {
   /** Another peer: its totals begin anew. */
   renew(): void {
     this.#sample = this.#pulse = null;
+  }
+
+  /** For how long no sound has come, in ms, as a hello tells it; null: not known. Whichever peer it was that heard. */
+  get quietMs(): number | null {
+    return this.#heardAt === null ? null : Math.max(0, Math.round(this.#ports.now() - this.#heardAt));
   }
 
   stop(): void {
@@ -82,7 +88,9 @@ export class Vitals {
     if (peer === null) return;
     try {
       const sample = sampleOf(await peer.stats(), this.#ports.now());
-      if (this.#peers.is(peer)) then(sample, this.#ports.now());
+      if (!this.#peers.is(peer)) return;
+      if (sample.quietMs !== null) this.#heardAt = sample.at - sample.quietMs;
+      then(sample, this.#ports.now());
     } catch {
       // A peer that has just been closed has no figures.
     }

@@ -42,7 +42,7 @@ export interface ServerState {
 
 /** What the page sends. */
 export type ClientFrame =
-  | { readonly type: "hello"; readonly token: string; readonly sessionId: string; readonly resume?: string; readonly lastSeq?: number; readonly keeps?: boolean }
+  | { readonly type: "hello"; readonly token: string; readonly sessionId: string; readonly resume?: string; readonly lastSeq?: number; readonly keeps?: boolean; readonly quietMs?: number }
   | { readonly type: "offer"; readonly sdp: string; readonly id: string }
   | { readonly type: "candidate"; readonly candidate: RTCIceCandidateInit | null }
   | { readonly type: "mute"; readonly on: boolean }
