@@ -132,7 +132,7 @@ mod tests {
             assert_eq!(cut_off(&mut history, at(1_000), None), None);
             assert_eq!(history, before);
         }
-        assert_eq!(cut_off(&mut [], at(0)), None);
+        assert_eq!(cut_off(&mut [], at(0), None), None);
     }
 
     #[test]
@@ -142,7 +142,7 @@ mod tests {
             (5_240, 5_500, "zero ones twos tree four"),
             (5_240, 6_140, "zero ones twos tree four five"),
             (5_240, 2_000, "zero ones twos tree four"),
-            (0, 60_000, "zero ones twos tree"),
+            (0, 60_000, "zero ones twos tree four"),
         ];
         for (alive_until, told, heard) in table {
             let cut = cut_as_told(Some(10_000), alive_until, Some(told));

@@ -115,7 +115,8 @@ const fn row(name: &'static str, text: &'static str, gap_max_ms: i64, fault: Fau
     }
 }
 
-const OPEN: Stands = Stands::Open("being built");
+/// Held in all of the last runs, a dozen each: told in the table, and not yet what `make test` may fail by.
+const NOT_YET: Stands = Stands::Open("held when last run, not yet 20 times in a row");
 
 pub const ROWS: &[Row] = &[
     row("nothing", "no fault", 300, Fault::Nothing, When::Any, Stands::Holds),
@@ -192,7 +193,7 @@ pub const ROWS: &[Row] = &[
         1_000,
         Fault::Moves,
         When::Any,
-        OPEN,
+        NOT_YET,
     ),
     row(
         "away-5",
@@ -241,7 +242,7 @@ pub const ROWS: &[Row] = &[
         2_000,
         Fault::SecondTab,
         When::Any,
-        Stands::Open("at times a digit of the AI's is lost at the takeover"),
+        NOT_YET,
     ),
     row(
         "both-legs",
@@ -257,7 +258,7 @@ pub const ROWS: &[Row] = &[
         3_000,
         Fault::KilledAndBack,
         When::Any,
-        OPEN,
+        NOT_YET,
     ),
     row(
         "kill-other",
@@ -265,7 +266,7 @@ pub const ROWS: &[Row] = &[
         3_000,
         Fault::KilledForAnother,
         When::Any,
-        OPEN,
+        NOT_YET,
     ),
     row(
         "term",
@@ -273,7 +274,7 @@ pub const ROWS: &[Row] = &[
         1_000,
         Fault::Terminated,
         When::Any,
-        OPEN,
+        NOT_YET,
     ),
     row(
         "store-stopped",
@@ -305,6 +306,6 @@ pub const ROWS: &[Row] = &[
         i64::MAX,
         Fault::Several,
         When::Any,
-        OPEN,
+        NOT_YET,
     ),
 ];

@@ -19,7 +19,7 @@ fn every_message_of_the_contract_is_understood() {
     };
     let table = [
         (
-            json!({"type": "hello", "token": "t", "sessionId": "s", "resume": "r", "lastSeq": 7, "keeps": true}),
+            json!({"type": "hello", "token": "t", "sessionId": "s", "resume": "r", "lastSeq": 7, "keeps": true, "quietMs": 40}),
             ClientMessage::Hello(Hello {
                 token: "t".into(),
                 session_id: "s".into(),
