@@ -342,6 +342,7 @@ impl Handshake {
 
     fn due(&mut self, now: Instant) {
         match &self.phase {
+            // The page knows these words: they say nothing of its token.
             Phase::Silent { until } if *until <= now => return self.close(close::UNAUTHORIZED, "no hello in time"),
             Phase::Checking { until, .. } if *until <= now => return self.close(close::TRY_LATER, "try again later"),
             Phase::Silent { .. } | Phase::Checking { .. } | Phase::Admitted | Phase::Closed => {}

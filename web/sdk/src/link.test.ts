@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { GIVE_UP_MS, LINK_START, linkDue, linkStep, OPEN_MS_MAX, REOPEN_MS_MAX } from "./link.js";
+import { GIVE_UP_MS, GREET_MS_MAX, LINK_START, linkDue, linkStep, OPEN_MS_MAX, REOPEN_MS_MAX } from "./link.js";
 import type { LinkAction, LinkEvent, LinkState } from "./link.js";
 
 const opening = (attempt = 1, lostAt: number | null = null): LinkState => ({ is: "opening", attempt, lostAt, deadline: OPEN_MS_MAX });
@@ -15,7 +15,7 @@ describe("the socket's machine", () => {
   const table: readonly (readonly [string, LinkState, LinkEvent, number, LinkState, readonly LinkAction["do"][]])[] = [
     ["opens when asked", LINK_START, on("connect"), 0, opening(), ["open"]],
     ["is nothing before that", LINK_START, lost(1006), 0, LINK_START, []],
-    ["greets once open", opening(), on("opened"), 50, { is: "greeting", attempt: 1, lostAt: null, deadline: 50 + OPEN_MS_MAX }, ["hello"]],
+    ["greets once open", opening(), on("opened"), 50, { is: "greeting", attempt: 1, lostAt: null, deadline: 50 + GREET_MS_MAX }, ["hello"]],
     ["takes no welcome before its hello", opening(), on("welcomed"), 50, opening(), []],
     ["is up once welcomed", greeting(), on("welcomed"), 70, { is: "up", since: 70 }, []],
     ["waits after a refused opening", opening(), lost(1006), 100, { is: "waiting", attempt: 2, lostAt: 100, retryAt: 350 }, []],

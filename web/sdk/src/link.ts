@@ -9,8 +9,13 @@
 import { BUSY_BACKOFF, EAGER_BACKOFF, SOCKET_BACKOFF, waitMs } from "./backoff.js";
 import { CLOSE } from "./wire.js";
 
-/** A socket that says nothing for this long while opening or greeting is given up, in ms. */
+/** A socket that says nothing for this long while opening is given up, in ms. */
 export const OPEN_MS_MAX = 10_000;
+/**
+ * And while greeting: sooner than the relay, which after 10 s without a hello closes as it does where a token is not good; and a hello
+ * that the network has swallowed is no reason to send a person away. In ms.
+ */
+export const GREET_MS_MAX = 8_000;
 /**
  * The same for most tries to come back: what is sent into a dead network is sent again by TCP after growing waits, and a new socket
  * is sooner there than an old one. Every fourth is given all the time that a slow network may want. In ms.
@@ -95,7 +100,7 @@ export function linkStep(state: LinkState, event: LinkEvent, now: number, draw: 
       switch (event.on) {
         case "opened":
           return state.is === "opening"
-            ? { state: { ...state, is: "greeting", deadline: now + patience(state.attempt, state.lostAt) }, actions: [{ do: "hello" }] }
+            ? { state: { ...state, is: "greeting", deadline: now + Math.min(GREET_MS_MAX, patience(state.attempt, state.lostAt)) }, actions: [{ do: "hello" }] }
             : stay(state);
         case "welcomed":
           return state.is === "greeting" ? { state: { is: "up", since: now }, actions: [] } : stay(state);

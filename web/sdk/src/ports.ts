@@ -10,6 +10,7 @@ import type { StoragePort } from "./resume.js";
 import { browserShelf } from "./shelf.js";
 import type { ShelfPort } from "./shelf.js";
 import { browserTap } from "./tap.js";
+import { NO_HELLO } from "./wire.js";
 
 export interface SocketHandlers {
   opened(): void;
@@ -85,7 +86,8 @@ function browserSocket(url: string, protocol: string, handlers: SocketHandlers):
   socket.onmessage = (event: MessageEvent<unknown>) => {
     if (!over && typeof event.data === "string") handlers.message(event.data);
   };
-  socket.onclose = (event) => close(event.code);
+  // The relay's patience for a hello, which the network has swallowed, has ended: no word on the token.
+  socket.onclose = (event) => close(event.reason === NO_HELLO ? 1006 : event.code);
   return {
     send: (frame) => {
       if (over || socket.readyState !== WebSocket.OPEN) return false;

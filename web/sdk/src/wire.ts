@@ -21,6 +21,9 @@ export const CLOSE = {
   tooMuch: 4429,
 } as const;
 
+/** With `unauthorized`: no hello came, whatever became of it. */
+export const NO_HELLO = "no hello in time";
+
 /** What the whole interview is doing, as the relay sees it. */
 export type ServerSession = "waiting" | "connecting" | "live" | "ending" | "completed" | "failed";
 /** One of the two media legs, as the relay sees it. */
