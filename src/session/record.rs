@@ -10,6 +10,7 @@ use crate::{
 };
 use std::collections::BTreeMap;
 use time::OffsetDateTime;
+use tokio::sync::oneshot;
 
 /// See the module.
 pub(super) struct Record {
@@ -70,6 +71,17 @@ impl Record {
 
     /// A row for operators.
     pub(super) fn note(&self, at: OffsetDateTime, leg: &str, what: &str, cause: String) {
+        let _ = self.note_watched(at, leg, what, cause);
+    }
+
+    /// The same, with what resolves once it is durable.
+    pub(super) fn note_watched(
+        &self,
+        at: OffsetDateTime,
+        leg: &str,
+        what: &str,
+        cause: String,
+    ) -> Option<oneshot::Receiver<()>> {
         let event = SessionEvent {
             id: uuid::Uuid::now_v7(),
             at,
@@ -77,19 +89,24 @@ impl Record {
             what: what.to_owned(),
             cause,
         };
-        self.write(Row::Event(self.tenant, self.session, event));
+        self.write_watched(Row::Event(self.tenant, self.session, event))
     }
 
     fn write(&self, row: Row) {
+        let _ = self.write_watched(row);
+    }
+
+    /// With what resolves once it is durable, where it is kept.
+    fn write_watched(&self, row: Row) -> Option<oneshot::Receiver<()>> {
         if self.muted {
-            return;
+            return None;
         }
         let hand = Hand {
             fence: self.fence,
             at: clock::wall(),
         };
-        if let Err(error) = self.journal.put_record(Row::Held(hand, Box::new(row))) {
-            tracing::error!(%error, "the journal is full: a row of the record was not kept");
-        }
+        let put = self.journal.put_record_watched(Row::Held(hand, Box::new(row)));
+        put.inspect_err(|error| tracing::error!(%error, "the journal is full: a row of the record was not kept"))
+            .ok()
     }
 }

@@ -96,6 +96,8 @@ struct Supervisor {
     /// The session leaves this process, unfinished.
     left: Option<LetGo>,
     /// How it ended.
+    /// An end that is to be told once it is kept.
+    ending: Option<(Option<oneshot::Receiver<()>>, crate::store::EndReason, Option<String>)>,
     ended: Option<end::Ended>,
     /// Who asked for the end, and is told once the record is whole.
     awaiting_end: Vec<oneshot::Sender<()>>,
@@ -179,6 +181,7 @@ pub(super) async fn new(
         moving: None,
         disk: deps.journal.disk(),
         left: None,
+        ending: None,
         ended: None,
         awaiting_end: Vec::new(),
         committing: false,
@@ -220,6 +223,7 @@ impl Supervisor {
         }
         loop {
             self.carry_out();
+            self.end_once_it_is_kept().await;
             self.move_on();
             self.keep_end_when_whole();
             if self.is_finished() || self.left.is_some() {
@@ -336,8 +340,8 @@ impl Supervisor {
             }
             Action::End { reason, failure } => {
                 let told = fate::told(reason, failure.as_deref());
-                self.record.note(wall, "session", fate::ENDED, told);
-                self.end(reason, failure);
+                let durable = self.record.note_watched(wall, "session", fate::ENDED, told);
+                self.ending = Some((durable, reason, failure));
             }
         }
     }

@@ -22,6 +22,9 @@ const LINGER: Duration = Duration::from_millis(400);
 /// How long the last rows may take to the store before the task lets go of them (the journal has them).
 const FLUSH_MAX: Duration = Duration::from_secs(2);
 
+/// How long the end's own row may take to the disk before the end is told all the same.
+const DURABLE_MAX: Duration = Duration::from_secs(1);
+
 /// How an interview ended.
 pub(super) struct Ended {
     at: Instant,
@@ -34,6 +37,18 @@ pub(super) struct Ended {
 }
 
 impl Supervisor {
+    /// Nobody is told of an end that a process after this one would not know of.
+    pub(super) async fn end_once_it_is_kept(&mut self) {
+        let Some((durable, reason, failure)) = self.ending.take() else {
+            return;
+        };
+        if let Some(durable) = durable {
+            let _ = tokio::time::timeout(DURABLE_MAX, durable).await;
+        }
+        self.end(reason, failure);
+        self.carry_out();
+    }
+
     /// The interview is over: told to all; the store is told when the record is whole. Both legs stay for late words.
     pub(super) fn end(&mut self, reason: EndReason, failure: Option<String>) {
         let (now, at) = (clock::monotonic(), clock::wall());

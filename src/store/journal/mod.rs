@@ -262,6 +262,13 @@ impl Journal {
         durable.await.map_err(|_| Full)
     }
 
+    /// Puts any record; returns once it is queued, with what resolves once it is durable.
+    pub fn put_record_watched(&self, record: Record) -> Result<oneshot::Receiver<()>, Full> {
+        let (waiter, durable) = oneshot::channel();
+        self.shared().take(record, Some(waiter))?;
+        Ok(durable)
+    }
+
     /// How it is doing.
     pub fn status(&self) -> Status {
         let now = monotonic();
