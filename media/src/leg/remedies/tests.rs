@@ -19,6 +19,7 @@ use tokio::time::Instant;
 /// A stuck connect is one that is not up by then; upstream's own timers (1 s, doubling) have fired twice.
 const STUCK: Duration = Duration::from_secs(5);
 const UP: Duration = Duration::from_secs(4);
+const HEARD: Duration = Duration::from_secs(15);
 
 const HELLO_VERIFY_OR_HELLO: [u8; 3] = [0, 1, 3];
 
@@ -192,7 +193,9 @@ async fn use_candidate_once_is_enough() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn keepalives_that_are_not_answered() {
-    // OpenAI's way: after the call is up, no answer to a request without USE-CANDIDATE; media and all else flow.
+    // OpenAI's way: after the call is up, no answer to a request without USE-CANDIDATE; media and all else flow, until the
+    // agent that has the defect says `Failed`.
+    let (failed, is_failed) = tokio::sync::watch::channel(false);
     let judged = async |remedies: Remedies| {
         let is_strict = Arc::new(AtomicBool::new(false));
         let strict = is_strict.clone();
@@ -201,23 +204,35 @@ async fn keepalives_that_are_not_answered() {
                 && way == Way::There
                 && binding(bytes).is_some_and(|binding| binding.class == Class::Request && !binding.use_candidate)
         };
+        let fails = !remedies.keepalive;
         let (shard, call, mut events, far, proxy) = dialled(remedies, RTCDtlsRole::Client, rule).await;
         assert!(ai_is_up(&call, &far, UP).await);
         is_strict.store(true, Ordering::Relaxed);
-        // Failed comes 30 s after the last answer.
-        for seq in 0..640_u16 {
-            far.speak(111, seq, &[0x78, 0, 0, 0]).await;
-            tokio::time::sleep(Duration::from_millis(50)).await;
+        let talk = async {
+            for seq in 0.. {
+                far.speak(111, seq, &[0x78, 0, 0, 0]).await;
+                tokio::time::sleep(Duration::from_millis(50)).await;
+            }
+        };
+        let is_lost = |event: &Event| {
+            let cause = LossCause::Ice;
+            matches!(event, Event::Ai(LegEvent::Lost { cause: lost, .. }) if *lost == cause)
+        };
+        let until = async {
+            if fails {
+                while !is_lost(&events.recv().await.expect("the call is there")) {}
+                failed.send_replace(true);
+            }
+            let _ = is_failed.clone().wait_for(|failed| *failed).await;
+        };
+        let strict_max = Duration::from_secs(90);
+        tokio::select! {
+            () = talk => {}
+            reached = tokio::time::timeout(strict_max, until) => reached.expect("upstream fails by itself"),
         }
-        let mut lost = false;
+        let mut lost = fails;
         while let Ok(event) = events.try_recv() {
-            lost |= matches!(
-                event,
-                Event::Ai(LegEvent::Lost {
-                    cause: LossCause::Ice,
-                    ..
-                })
-            );
+            lost |= is_lost(&event);
         }
         call.ai_send("still there?".into());
         let arrived = eventually(Duration::from_secs(2), async || {
@@ -283,29 +298,36 @@ async fn candidates_wiped_at_failed() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_pair_that_follows_a_rebound_nat() {
+    // Both talk on until the browser behind the leg with the remedy hears the AI again; the one without has as long.
+    let (heard_again, is_heard_again) = tokio::sync::watch::channel(false);
     let judged = async |remedies: Remedies| {
-        let mut on = browsing(remedies, |_, _: &[u8]| false).await;
+        let follows = remedies.pair_follow;
+        let on = browsing(remedies, |_, _: &[u8]| false).await;
         assert!(on.is_up(UP).await);
         let (openai, answer) = Far::openai(&on.call.ai_offer().await.unwrap(), RTCDtlsRole::Client).await;
         on.call.ai_answer(answer).await.unwrap();
         assert!(ai_is_up(&on.call, &openai, UP).await);
         on.proxy.rebind();
-        // Both talk on; what the browser hears of the last second is what counts.
-        let mut seq = 0;
-        let mut both = async |millis: u16| {
-            for _ in 0..millis / 20 {
+        let before = on.far.heard();
+        let talk = async {
+            for seq in 0.. {
                 on.far.speak(111, seq, &[0x78, 0, 0, 0]).await;
                 openai.speak(111, seq, &[0x78, 0, 0, 0]).await;
-                seq += 1;
                 tokio::time::sleep(Duration::from_millis(20)).await;
             }
         };
-        both(5000).await;
-        let before = on.far.heard();
-        both(1000).await;
-        let heard = on.far.heard() - before;
-        on.events.close();
-        (heard, on.shard.counters().remedy_pair_follow.get())
+        let until = async {
+            if follows {
+                assert!(eventually(HEARD, async || on.far.heard() >= before + 40).await, "deaf");
+                heard_again.send_replace(true);
+            }
+            let _ = is_heard_again.clone().wait_for(|heard| *heard).await;
+        };
+        tokio::select! {
+            () = talk => {}
+            reached = tokio::time::timeout(2 * HEARD, until) => reached.expect("the remedy has sound come back"),
+        }
+        (on.far.heard() - before, on.shard.counters().remedy_pair_follow.get())
     };
     let (off, on) = tokio::join!(
         judged(without(|remedies| remedies.pair_follow = false)),
