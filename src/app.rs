@@ -243,6 +243,12 @@ fn unspecified(ip: IpAddr) -> IpAddr {
     }
 }
 
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.app.metrics.watch_nobody();
+    }
+}
+
 impl Running {
     /// Gives its sessions to other processes, where there are any; takes no more callers, lets what is being answered end,
     /// and returns.

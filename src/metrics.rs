@@ -224,6 +224,13 @@ impl Metrics {
         *lock(&self.0.scraped.journal) = Some(ask);
     }
 
+    /// Lets go of all that is asked at a scrape, which holds these metrics in turn.
+    pub fn watch_nobody(&self) {
+        let scraped = &self.0.scraped;
+        lock(&scraped.shards).clear();
+        (*lock(&scraped.states), *lock(&scraped.journal)) = (None, None);
+    }
+
     /// OpenMetrics text.
     pub fn text(&self) -> Result<String, fmt::Error> {
         let mut text = String::new();

@@ -14,6 +14,7 @@ use std::{
 use bytes::BytesMut;
 
 use crate::{
+    broken::{Law, is_broken},
     rtp::{Header, TICKS_PER_MS, opus_ticks, seq_ahead},
     splice::Source,
 };
@@ -173,6 +174,14 @@ impl Hold {
     /// comes live: the far end hears one steady stream that catches up.
     pub fn release(&mut self, now: Instant, speed: u32) {
         if self.pace.is_none() {
+            if is_broken(Law::Hold) {
+                let mut dropped = 0;
+                while dropped < 1_000 * TICKS_PER_MS
+                    && let Some(oldest) = self.take()
+                {
+                    dropped += oldest.ticks;
+                }
+            }
             self.pace = Some(Pace {
                 since: now,
                 speed: speed.clamp(2, 20),

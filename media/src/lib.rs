@@ -6,6 +6,7 @@
 //! **Law:** what decides (`call`, `leg`, `splice`, `hold`, `nack`, `rtcp`, `demux`) reads no clock and no socket;
 //! `shard` alone does. Nothing of one leg's SDP, addresses or identifiers reaches the other.
 
+pub mod broken;
 pub mod call;
 mod counters;
 mod demux;

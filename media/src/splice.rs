@@ -8,6 +8,7 @@
 use std::ops::Range;
 use std::time::{Duration, Instant};
 
+use crate::broken::{Law, is_broken};
 use crate::rtp::{Header, TICKS_PER_MS, opus_ticks, seq_ahead};
 
 /// A jump ahead of this many packets or more is a restart, or an outage of a minute (RFC 3550, A.1: `MAX_DROPOUT`).
@@ -276,10 +277,9 @@ impl Splice {
             let kept = clock
                 .map(|clock| header.ts.wrapping_add(clock.shift).wrapping_sub(sent.ts))
                 .filter(|by| (1..=passed.saturating_add(JOIN_MAX)).contains(by));
-            (
-                sent.seq.wrapping_add(step),
-                sent.ts.wrapping_add(kept.unwrap_or(passed.max(sent.ticks))),
-            )
+            let by = kept.unwrap_or(passed.max(sent.ticks));
+            let by = if is_broken(Law::Timestamp) { 0 } else { by };
+            (sent.seq.wrapping_add(step), sent.ts.wrapping_add(by))
         });
         Behind {
             source,

@@ -28,6 +28,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::{Duration, Instant};
 pub use succession::Legacy;
 use time::OffsetDateTime;
+use vivavoce_media::broken::{Law, is_broken};
 
 /// From the commit of the candidate's speech until its missing transcription counts as a gap (mended if it comes later).
 pub const TRANSCRIPTION_MAX: Duration = Duration::from_secs(20);
@@ -238,6 +239,11 @@ impl Transcript {
     fn refresh(&mut self) {
         if std::mem::take(&mut self.stale) {
             self.ranked = order::ranked(&self.items, &self.responses);
+        }
+        if is_broken(Law::Order) {
+            let put = |id: &String| self.items.get(id).and_then(|item| item.put.as_ref());
+            self.ranked
+                .sort_by_key(|id| put(id).map_or(i32::MAX, |entry| entry.sequence));
         }
         self.adopt();
         let mut put = Vec::new();

@@ -20,6 +20,7 @@ use crate::{
 use serde_json::Value;
 use std::time::Duration;
 use tokio::task::JoinError;
+use vivavoce_media::broken::{Law, is_broken};
 use vivavoce_media::{CloseCause, LegEvent};
 
 /// What was forwarded so shortly before a leg was last heard may not have been heard: better said twice than not at all.
@@ -155,7 +156,10 @@ impl Supervisor {
 
     /// A new AI leg in a conversation that has begun: its history, then the candidate's speech that was kept.
     pub(super) fn take_up_again(&mut self) {
-        let history: Vec<_> = self.record.in_order().into_iter().cloned().collect();
+        let mut history: Vec<_> = self.record.in_order().into_iter().cloned().collect();
+        if is_broken(Law::LastItem) {
+            history.pop();
+        }
         let standing = Standing::of(&history, std::mem::take(&mut self.is_open));
         self.send_ai_unspoken(self.deps.dialect.take_up(&history));
         self.call.release_to_ai(true);

@@ -1,6 +1,6 @@
 //! The AI service: the door that calls are dialled at (real HTTP), and behind it a peer and the simulator's conversation for each.
 
-use crate::sound;
+use crate::sound::{self, Stream};
 use axum::{
     Router,
     extract::{Multipart, Path, State},
@@ -80,6 +80,7 @@ pub struct Call {
     /// Gone without a word: nothing of it is on the net.
     pub is_gone: bool,
     next: Option<(u32, u16)>,
+    pub stream: Stream,
     /// How many packets of the candidate's were heard.
     pub heard: u64,
 }
@@ -107,6 +108,7 @@ impl Call {
             is_open: false,
             is_gone: false,
             next: None,
+            stream: Stream::default(),
             heard: 0,
         };
         Ok((call, answer))
@@ -130,6 +132,7 @@ impl Call {
             return;
         };
         self.heard += 1;
+        self.stream.take(&packet);
         let timestamp = u32::from_be_bytes(packet[4..8].try_into().unwrap());
         let sequence = u16::from_be_bytes(packet[2..4].try_into().unwrap());
         let mut pcm = vec![];

@@ -44,6 +44,7 @@
 
 pub mod ai;
 pub mod browser;
+mod drive;
 #[path = "../../continuity/judge.rs"]
 pub mod judge;
 pub mod net;

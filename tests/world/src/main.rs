@@ -1,9 +1,17 @@
 //! `make world N=…`: so many random interviews in virtual time; or one again, by its seed.
 
-#![allow(clippy::expect_used, reason = "of a test")]
+#![allow(clippy::expect_used, clippy::print_stdout, reason = "a report of a test")]
 
-use std::{process::ExitCode, time::Instant};
-use vivavoce_world::{Schedule, World};
+use std::{
+    collections::BTreeMap,
+    process::ExitCode,
+    sync::{
+        Mutex,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Instant,
+};
+use vivavoce_world::{Outcome, Schedule, World};
 
 struct Asked {
     n: u64,
@@ -11,6 +19,7 @@ struct Asked {
     turns: usize,
     faults: usize,
     only: Option<String>,
+    threads: usize,
     tells: bool,
 }
 
@@ -21,6 +30,7 @@ fn read() -> Asked {
         turns: 5,
         faults: 2,
         only: None,
+        threads: std::thread::available_parallelism().map_or(1, usize::from),
         tells: std::env::var_os("WORLD_TELL").is_some(),
     };
     let words: Vec<String> = std::env::args().skip(1).collect();
@@ -32,6 +42,7 @@ fn read() -> Asked {
             "--seed" => asked.seed = number(),
             "--turns" => asked.turns = number() as usize,
             "--faults" => asked.faults = number() as usize,
+            "--threads" => asked.threads = number() as usize,
             "--only" => asked.only = Some(value.clone()),
             _ => {}
         }
@@ -39,62 +50,86 @@ fn read() -> Asked {
     asked
 }
 
-#[expect(
-    clippy::print_stdout,
-    clippy::disallowed_methods,
-    reason = "a report, and how long it took"
-)]
-fn main() -> ExitCode {
-    let asked = read();
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .start_paused(true)
-        .build();
-    let began = Instant::now();
-    let violated = runtime.expect("a runtime").block_on(async {
-        let mut world = World::new().await;
-        let (mut violated, mut failed, mut virtual_ms) = (0u64, 0u64, 0u64);
-        let mut struck = std::collections::BTreeMap::<&str, u64>::new();
-        for seed in asked.seed..asked.seed + asked.n {
-            let schedule = Schedule::draw(seed, asked.turns, asked.faults, asked.only.as_deref());
-            let outcome = world.interview(&schedule).await;
-            if asked.tells {
-                println!(
-                    "seed {seed}: {:?}, {} virtual ms, {:.1} s",
-                    schedule.faults,
-                    outcome.virtual_ms,
-                    began.elapsed().as_secs_f64()
-                );
-            }
-            virtual_ms += outcome.virtual_ms;
-            failed += u64::from(outcome.technical_failure);
-            for fault in &outcome.struck {
-                *struck.entry(fault.name()).or_default() += 1;
-            }
-            if !outcome.violations.is_empty() {
-                violated += 1;
-                println!(
-                    "--seed {seed}: {:?}, {} calls, {} repairs, {} virtual ms",
-                    schedule.faults, outcome.calls, outcome.repairs, outcome.virtual_ms
-                );
-                for violation in &outcome.violations {
-                    println!("    {violation}");
-                }
+/// Of all interviews so far.
+#[derive(Default)]
+struct Sum {
+    violated: u64,
+    failed: u64,
+    virtual_ms: u64,
+    shortest_ms: Option<u64>,
+    datagrams: u64,
+    struck: BTreeMap<&'static str, u64>,
+}
+
+impl Sum {
+    fn add(&mut self, schedule: &Schedule, outcome: &Outcome, tells: bool) {
+        if tells {
+            println!(
+                "seed {}: {:?}, {} virtual ms, {} ms",
+                schedule.seed, schedule.faults, outcome.virtual_ms, outcome.real_ms
+            );
+        }
+        self.virtual_ms += outcome.virtual_ms;
+        self.shortest_ms = Some(self.shortest_ms.unwrap_or(u64::MAX).min(outcome.virtual_ms));
+        self.datagrams += outcome.datagrams;
+        self.failed += u64::from(outcome.technical_failure);
+        for fault in &outcome.struck {
+            *self.struck.entry(fault.name()).or_default() += 1;
+        }
+        if !outcome.violations.is_empty() {
+            self.violated += 1;
+            println!(
+                "--seed {}: {:?}, {} calls, {} repairs, {} virtual ms",
+                schedule.seed, schedule.faults, outcome.calls, outcome.repairs, outcome.virtual_ms
+            );
+            for violation in &outcome.violations {
+                println!("    {violation}");
             }
         }
-        let real = began.elapsed().as_secs_f64();
-        println!(
-            "{} interviews from seed {}, {violated} violated, {failed} failed technically",
-            asked.n, asked.seed
-        );
-        println!(
-            "{:.0} virtual minutes in {real:.1} s; struck: {struck:?}",
-            virtual_ms as f64 / 60_000.0
-        );
-        violated
+    }
+}
+
+#[expect(clippy::disallowed_methods, reason = "how long it took")]
+fn main() -> ExitCode {
+    let asked = read();
+    let began = Instant::now();
+    let next = AtomicU64::new(asked.seed);
+    let sum = Mutex::new(Sum::default());
+    std::thread::scope(|scope| {
+        for _ in 0..asked.threads.max(1) {
+            scope.spawn(|| {
+                let mut world = World::new();
+                loop {
+                    let seed = next.fetch_add(1, Ordering::Relaxed);
+                    if seed >= asked.seed + asked.n {
+                        break;
+                    }
+                    let schedule = Schedule::draw(seed, asked.turns, asked.faults, asked.only.as_deref());
+                    let outcome = world.interview(&schedule);
+                    sum.lock().expect("no panic").add(&schedule, &outcome, asked.tells);
+                }
+            });
+        }
     });
-    // threads of the store may still wait for a clock that nobody moves any more
-    if violated == 0 {
+    let sum = sum.into_inner().expect("no panic");
+    let real = began.elapsed().as_secs_f64();
+    println!(
+        "{} interviews, seeds {} to {}, {} faults each: {} violated, {} failed technically",
+        asked.n,
+        asked.seed,
+        asked.seed + asked.n - 1,
+        asked.faults,
+        sum.violated,
+        sum.failed
+    );
+    println!(
+        "{:.0} virtual minutes (the shortest {:.0} s), {} datagrams, in {real:.1} s",
+        sum.virtual_ms as f64 / 60_000.0,
+        sum.shortest_ms.unwrap_or_default() as f64 / 1_000.0,
+        sum.datagrams
+    );
+    println!("struck: {:?}", sum.struck);
+    if sum.violated == 0 {
         ExitCode::SUCCESS
     } else {
         ExitCode::FAILURE

@@ -3,9 +3,10 @@
 use crate::{
     ai::{Call, Dial},
     browser::Browser,
+    drive,
     judge::{Facts, along, violations},
     net::{Net, Weather},
-    schedule::{Fault, Schedule},
+    schedule::{Fault, LENGTH_MS, Schedule},
     world::{Outcome, World, now, real},
 };
 use rand::{Rng, rngs::SmallRng};
@@ -21,6 +22,8 @@ const FRAME: Duration = Duration::from_millis(20);
 const PAUSE: Duration = Duration::from_millis(450);
 /// An answer that is not there by then, beside what faults last, never will be.
 const ANSWER_MAX: Duration = Duration::from_secs(45);
+/// Longer silence has the interviewer ask whether anybody is there.
+const THINK_MAX: Duration = Duration::from_secs(28);
 /// How far time goes at most while something is in the air on real I/O, and what that is given of real time.
 const SLOW: (Duration, Duration) = (Duration::from_millis(4), Duration::from_micros(200));
 /// The longest that a dial holds the clock, real time.
@@ -47,6 +50,14 @@ pub(crate) struct One<'a> {
     pub(crate) turns: Vec<Vec<u8>>,
     /// What the faults so far last, together.
     pub(crate) lasts: Duration,
+    /// The first call's, in s.
+    pub(crate) life: Option<u64>,
+    /// When the process is started again.
+    pub(crate) starts_at: Option<Instant>,
+    /// When the microphone is given back.
+    pub(crate) mic_at: Option<Instant>,
+    /// The process is to die now.
+    pub(crate) dies: bool,
     /// Since when a dial holds the clock, real time.
     pub(crate) dialling: Option<Instant>,
 }
@@ -65,10 +76,13 @@ impl One<'_> {
                 }
             }
         }
+        self.lives().await;
         let end = now() + Duration::from_secs(if stuck.is_none() { 60 } else { 1 });
         while now() < end && !self.browser.ended {
             self.step().await;
         }
+        self.schedule.faults.clear();
+        self.lives().await;
         let (session, entries) = self.told().await;
         let records: Vec<Value> = self.calls.iter().map(Call::record).collect();
         let heard = self.browser.ear.digits.clone();
@@ -99,9 +113,17 @@ impl One<'_> {
         };
         let mut found = violations(&facts);
         found.splice(0..0, stuck);
+        let to_ai = self.calls.iter().map(|call| call.stream.repeated).sum::<usize>();
+        let to_candidate = self.browser.ear.stream.repeated;
+        if to_ai + to_candidate > 0 {
+            found.push(format!(
+                "timestamps given again or backwards: {to_candidate} to the candidate, {to_ai} to the AI"
+            ));
+        }
         Outcome {
             seed: self.schedule.seed,
             virtual_ms: (now() - began).as_millis() as u64,
+            real_ms: 0,
             struck: self.struck.clone(),
             calls: self.calls.len(),
             repairs: self.browser.repairs,
@@ -115,17 +137,28 @@ impl One<'_> {
     pub(crate) async fn clear(&mut self, recruiter: &str) {
         self.schedule.faults.clear();
         self.refuses_until = None;
+        self.lives().await;
         let path = format!("/api/sessions/{}/complete", self.session);
         let body = json!({ "success": true, "session_id": self.session, "status": "completed" });
-        let url = format!("http://{}{path}", self.world.running.http);
+        let url = format!("http://{}{path}", self.world.http_at);
         let request = self.world.http.post(url).bearer_auth(recruiter).json(&body).send();
         let asked = tokio::spawn(request);
         let end = now() + Duration::from_secs(90);
-        let is_here = |one: &Self| one.world.running.app.sessions.counts().values().sum::<u64>() > 0;
+        let is_here = |one: &Self| {
+            let app = one.world.app();
+            app.is_some_and(|app| app.sessions.counts().values().sum::<u64>() > 0)
+        };
         while now() < end && (is_here(self) || !asked.is_finished()) {
             self.step().await;
         }
         asked.abort();
+    }
+
+    /// Until there is a process.
+    async fn lives(&mut self) {
+        while self.dies || self.starts_at.is_some() {
+            self.step().await;
+        }
     }
 
     /// What the store holds once nothing more comes into it.
@@ -182,7 +215,15 @@ impl One<'_> {
                 return Err(format!("turn {turn}: not heard out, only {:?}", heard()));
             }
         }
-        let until = now() + Duration::from_millis(self.dice.random_range(0..400));
+        let think = match self.dice.random() {
+            true => Duration::from_millis(self.dice.random_range(0..400)),
+            false => Duration::from_millis(self.dice.random_range(0..15_000)),
+        };
+        let mut until = now() + think;
+        if turn + 1 == self.schedule.turns {
+            let whole = self.begun.map(|begun| begun + Duration::from_millis(LENGTH_MS - 5_000));
+            until = until.max(whole.unwrap_or(until)).min(now() + THINK_MAX);
+        }
         while now() < until {
             self.step().await;
         }
@@ -204,6 +245,14 @@ impl One<'_> {
     /// Everything that is due; then on to what is due next.
     async fn step(&mut self) {
         self.settle().await;
+        if std::mem::take(&mut self.dies) {
+            self.world.kill().await;
+            self.dialling = None;
+        }
+        if self.starts_at.is_some_and(|at| at <= now()) {
+            self.starts_at = None;
+            self.world.start_again().await;
+        }
         let limit = if self.browser.is_waiting() {
             std::thread::sleep(SLOW.1); // real time for real I/O
             SLOW.0
@@ -219,19 +268,19 @@ impl One<'_> {
             calls,
             Some(self.mic),
             self.back_at,
+            self.starts_at,
         ];
         let next = dues.into_iter().flatten().min().unwrap_or(at + FRAME);
         let by = next.saturating_duration_since(at).clamp(GRAIN, limit);
-        tokio::time::advance(by).await;
+        let drive = self.world.drive.clone();
+        drive.advance(by).await;
     }
 
     /// Lets everything run until nothing moves.
     async fn settle(&mut self) {
         let mut quiet = 0;
         while quiet < 2 {
-            for _ in 0..4 {
-                tokio::task::yield_now().await;
-            }
+            drive::turn().await;
             let moved = self.pump();
             quiet = if moved { 0 } else { quiet + 1 };
             // a dial is on its way over loopback: no time passes meanwhile
@@ -271,7 +320,9 @@ impl One<'_> {
         if self.mic <= at {
             moved = true;
             self.mic = at + FRAME;
-            self.browser.frame();
+            if self.mic_at.is_none_or(|back| back <= at) {
+                self.browser.frame();
+            }
         }
         if self.world.shard.poll_timeout().is_some_and(|due| due <= at) {
             self.world.shard.tick(at);
@@ -300,7 +351,10 @@ impl One<'_> {
         let port = 9_000 + self.calls.len() as u16;
         let address = SocketAddr::from(([10, 0, 0, 4], port));
         let tag = format!("w{}x{}", self.world.made, self.calls.len());
-        let exam = json!({ "mode": "exam", "exam": { "turns": self.schedule.turns } });
+        let mut exam = json!({ "mode": "exam", "exam": { "turns": self.schedule.turns } });
+        if let Some(life) = self.life.take() {
+            exam["lifetime_s"] = json!(life);
+        }
         match Call::answer(at, address, &dial, &tag, &exam) {
             Ok((call, answer)) => {
                 self.calls.push(call);
@@ -321,7 +375,11 @@ impl One<'_> {
             self.browser.wire.break_all();
         }
         let Some(begun) = self.begun else { return };
-        let due = |(after, _): &&(u64, Fault)| at >= begun + Duration::from_millis(*after);
+        let due = |(after, fault): &&(u64, Fault)| {
+            // a dead process is told of nothing, and dies once
+            let waits = self.starts_at.is_some() && matches!(fault, Fault::Killed(_));
+            !waits && at >= begun + Duration::from_millis(*after)
+        };
         let Some((_, fault)) = self.schedule.faults.first().filter(due).copied() else {
             return;
         };
@@ -337,13 +395,24 @@ impl One<'_> {
                 self.calls.iter_mut().for_each(|call| call.far.close(at));
             }
             Fault::AiStalls(answers) => self.calls.iter_mut().for_each(|call| call.stall(at, answers)),
-            Fault::Rebinds => self.net.rebind(),
-            Fault::Away(seconds) => {
+            Fault::Rotates(_) => {}
+            Fault::Moves => self.net.rebind(),
+            Fault::Away(seconds) => self.goes_away(at, seconds),
+            Fault::BothLegs => {
+                self.calls.iter_mut().for_each(|call| call.is_gone = true);
+                self.goes_away(at, 2);
+            }
+            Fault::Killed(ms) => {
+                self.dies = true;
+                let starts = at + Duration::from_millis(ms);
+                self.starts_at = Some(self.starts_at.map_or(starts, |known| known.max(starts)));
+            }
+            Fault::Microphone(seconds) => {
                 self.lasts += Duration::from_secs(seconds);
-                self.net.is_cut = true;
-                self.browser.wire.cut(true);
-                let back = at + Duration::from_secs(seconds);
-                self.back_at = Some(self.back_at.map_or(back, |known| known.max(back)));
+                self.mic_at = Some(at + Duration::from_secs(seconds));
+            }
+            Fault::ClockJumps(seconds) => {
+                vivavoce::clock::follow_the_runtime(vivavoce::clock::wall() + time::Duration::seconds(seconds));
             }
             Fault::SocketBreaks => self.browser.wire.break_all(),
             Fault::Reloads => self.browser.another_page(at, true),
@@ -356,5 +425,13 @@ impl One<'_> {
                 };
             }
         }
+    }
+
+    fn goes_away(&mut self, at: Instant, seconds: u64) {
+        self.lasts += Duration::from_secs(seconds);
+        self.net.is_cut = true;
+        self.browser.wire.cut(true);
+        let back = at + Duration::from_secs(seconds);
+        self.back_at = Some(self.back_at.map_or(back, |known| known.max(back)));
     }
 }

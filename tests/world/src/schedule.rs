@@ -1,6 +1,6 @@
 //! What happens to an interview, drawn from a seed.
 
-use rand::{Rng, SeedableRng, rngs::SmallRng};
+use rand::{Rng, SeedableRng, rngs::SmallRng, seq::IndexedRandom};
 
 /// One fault.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -8,36 +8,76 @@ pub enum Fault {
     AiVanishes,
     AiCloses,
     AiExpires,
+    /// The first call's life is so many s: another takes over before its end.
+    Rotates(u64),
     /// It closes, and refuses for so many s.
     AiRefuses(u64),
     /// So many answers never come.
     AiStalls(u32),
-    Rebinds,
+    /// Another address of the candidate's; the old one is dead.
+    Moves,
     Away(u64),
     SocketBreaks,
     Reloads,
     SecondTab,
-    /// Loss, doubling and overtaking on the candidate's path from here on, per mille.
+    /// The AI vanishes and the candidate's network goes for 2 s.
+    BothLegs,
+    /// The process dies and is started again after so many ms.
+    Killed(u64),
+    /// The microphone gives nothing for so many s.
+    Microphone(u64),
+    /// Doubling and overtaking on the candidate's path from here on.
     Weather,
+    /// The wall clock goes by so many s.
+    ClockJumps(i64),
 }
 
-pub const KINDS: usize = 11;
+/// All kinds, by name, drawn at equal rates.
+pub const KINDS: [&str; 18] = [
+    "ai-vanishes",
+    "ai-closes",
+    "ai-expires",
+    "rotation",
+    "ai-refuses",
+    "ai-stalls",
+    "moves",
+    "away-5",
+    "away-30",
+    "away-100",
+    "socket",
+    "reload",
+    "second-tab",
+    "both-legs",
+    "kill",
+    "microphone",
+    "weather",
+    "clock",
+];
 
 impl Fault {
-    pub fn draw(dice: &mut SmallRng) -> Self {
-        match dice.random_range(0..KINDS) {
-            0 => Self::AiVanishes,
-            1 => Self::AiCloses,
-            2 => Self::AiExpires,
-            3 => Self::AiRefuses(dice.random_range(1..20)),
-            4 => Self::AiStalls(if dice.random() { 1 } else { 1_000 }),
-            5 => Self::Rebinds,
-            6 => Self::Away(dice.random_range(1..60)),
-            7 => Self::SocketBreaks,
-            8 => Self::Reloads,
-            9 => Self::SecondTab,
-            _ => Self::Weather,
-        }
+    /// One of that kind.
+    fn of(kind: &str, dice: &mut SmallRng) -> Option<Self> {
+        Some(match kind {
+            "ai-vanishes" => Self::AiVanishes,
+            "ai-closes" => Self::AiCloses,
+            "ai-expires" => Self::AiExpires,
+            "rotation" => Self::Rotates(dice.random_range(20..50)),
+            "ai-refuses" => Self::AiRefuses(20),
+            "ai-stalls" => Self::AiStalls(if dice.random() { 1 } else { 1_000 }),
+            "moves" => Self::Moves,
+            "away-5" => Self::Away(5),
+            "away-30" => Self::Away(30),
+            "away-100" => Self::Away(100),
+            "socket" => Self::SocketBreaks,
+            "reload" => Self::Reloads,
+            "second-tab" => Self::SecondTab,
+            "both-legs" => Self::BothLegs,
+            "kill" => Self::Killed(dice.random_range(50..1_500)),
+            "microphone" => Self::Microphone(dice.random_range(1..20)),
+            "weather" => Self::Weather,
+            "clock" => Self::ClockJumps(*[-300, -20, 20, 300].choose(dice)?),
+            _ => return None,
+        })
     }
 
     pub fn name(self) -> &'static str {
@@ -45,17 +85,27 @@ impl Fault {
             Self::AiVanishes => "ai-vanishes",
             Self::AiCloses => "ai-closes",
             Self::AiExpires => "ai-expires",
+            Self::Rotates(_) => "rotation",
             Self::AiRefuses(_) => "ai-refuses",
             Self::AiStalls(_) => "ai-stalls",
-            Self::Rebinds => "rebinds",
-            Self::Away(_) => "away",
+            Self::Moves => "moves",
+            Self::Away(5) => "away-5",
+            Self::Away(30) => "away-30",
+            Self::Away(_) => "away-100",
             Self::SocketBreaks => "socket",
             Self::Reloads => "reload",
             Self::SecondTab => "second-tab",
+            Self::BothLegs => "both-legs",
+            Self::Killed(_) => "kill",
+            Self::Microphone(_) => "microphone",
             Self::Weather => "weather",
+            Self::ClockJumps(_) => "clock",
         }
     }
 }
+
+/// How long an interview lasts at least from its first digit, in ms; faults strike within it.
+pub const LENGTH_MS: u64 = 60_000;
 
 /// Faults, each so many virtual ms after the interview's first digit.
 #[derive(Clone, Debug)]
@@ -66,17 +116,28 @@ pub struct Schedule {
 }
 
 impl Schedule {
-    /// `count` faults of a seed, within an interview of `turns` turns.
+    /// `count` faults of a seed. `only`: all of that kind.
     pub fn draw(seed: u64, turns: usize, count: usize, only: Option<&str>) -> Self {
         let mut dice = SmallRng::seed_from_u64(seed);
-        let mut faults: Vec<(u64, Fault)> = vec![];
-        while faults.len() < count {
-            let fault = Fault::draw(&mut dice);
-            if only.is_none_or(|only| fault.name() == only) {
-                faults.push((dice.random_range(0..turns as u64 * 7_000), fault));
-            }
-        }
+        let mut draw = || {
+            let kind = only.or_else(|| KINDS.choose(&mut dice).copied())?;
+            let fault = Fault::of(kind, &mut dice)?;
+            let at = match fault {
+                Fault::Rotates(life) => life * 1_000, // it has been by then
+                _ => dice.random_range(0..LENGTH_MS - 5_000),
+            };
+            Some((at, fault))
+        };
+        let mut faults: Vec<(u64, Fault)> = std::iter::from_fn(&mut draw).take(count).collect();
         faults.sort_by_key(|(at, _)| *at);
         Self { seed, turns, faults }
+    }
+
+    /// How long the first call of the AI's lives, in s.
+    pub fn life(&self) -> Option<u64> {
+        self.faults.iter().find_map(|(_, fault)| match fault {
+            Fault::Rotates(life) => Some(*life),
+            _ => None,
+        })
     }
 }

@@ -55,12 +55,39 @@ pub fn pcm(packet: &[u8]) -> Arc<[i16]> {
     VOICE.pcm.get(packet).cloned().unwrap_or_else(|| Arc::from([0; 480]))
 }
 
+/// The one stream that a far end hears, by its headers alone: what comes later in the numbering is later in time.
+#[derive(Default)]
+pub struct Stream {
+    newest: Option<(u32, u16, u32)>,
+    /// Timestamps that were given again, or ran backwards.
+    pub repeated: usize,
+}
+
+impl Stream {
+    /// An RTP packet in the clear.
+    pub fn take(&mut self, packet: &[u8]) {
+        let word = |at: usize| u32::from_be_bytes(packet[at..at + 4].try_into().unwrap());
+        let sequence = u16::from_be_bytes(packet[2..4].try_into().unwrap());
+        let (timestamp, ssrc) = (word(4), word(8));
+        if let Some((of, number, time)) = self.newest
+            && of == ssrc
+        {
+            if !(1..0x8000).contains(&sequence.wrapping_sub(number)) {
+                return;
+            }
+            self.repeated += usize::from(!(1..0x8000_0000).contains(&timestamp.wrapping_sub(time)));
+        }
+        self.newest = Some((ssrc, sequence, timestamp));
+    }
+}
+
 /// The candidate's ear: Opus in the order of RTP time, digits out.
 pub struct Ear {
     decoder: opus::Decoder,
     detector: Detector,
     next: Option<(u32, u32)>,
     pub digits: Vec<u8>,
+    pub stream: Stream,
 }
 
 impl Ear {
@@ -70,11 +97,13 @@ impl Ear {
             detector: Detector::new(24_000),
             next: None,
             digits: vec![],
+            stream: Stream::default(),
         }
     }
 
     /// An RTP packet in the clear.
     pub fn hear(&mut self, packet: &[u8]) {
+        self.stream.take(packet);
         let word = |at: usize| u32::from_be_bytes(packet[at..at + 4].try_into().unwrap());
         let (timestamp, ssrc) = (word(4), word(8));
         if let Some((known, next)) = self.next {

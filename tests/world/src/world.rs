@@ -3,6 +3,7 @@
 use crate::{
     ai::{self, Dial},
     browser::Browser,
+    drive::{self, Drive},
     net::Net,
     network::{ONE_WAY, Wire},
     one::One,
@@ -13,7 +14,11 @@ use serde_json::{Value, json};
 use std::{
     collections::BTreeMap,
     net::SocketAddr,
-    sync::Arc,
+    rc::Rc,
+    sync::{
+        Arc,
+        atomic::{AtomicU8, Ordering},
+    },
     time::{Duration, Instant},
 };
 use tokio::sync::mpsc;
@@ -29,11 +34,15 @@ const TENANT: &str = "018f0000-0000-7000-8000-000000000001";
 const POSITION: &str = "018f0000-0000-7000-8000-000000000002";
 const CANDIDATE: &str = "018f0000-0000-7000-8000-000000000003";
 
+/// Worlds of this process so far.
+static WORLDS: AtomicU8 = AtomicU8::new(1);
+
 /// What came of an interview.
 #[derive(Debug, Default)]
 pub struct Outcome {
     pub seed: u64,
     pub virtual_ms: u64,
+    pub real_ms: u128,
     pub struck: Vec<Fault>,
     pub calls: usize,
     pub repairs: usize,
@@ -44,12 +53,17 @@ pub struct Outcome {
 }
 
 pub struct World {
-    pub(crate) running: Running,
+    pub(crate) drive: Rc<Drive>,
+    /// `None`: the process is dead.
+    pub(crate) running: Option<Running>,
+    /// Where its API is, dead or not.
+    pub(crate) http_at: SocketAddr,
     pub(crate) http: reqwest::Client,
     pub(crate) shard: VirtualShard,
+    door: SocketAddr,
     public: SocketAddr,
     pub(crate) dials: mpsc::Receiver<Dial>,
-    _data: tempfile::TempDir,
+    data: tempfile::TempDir,
     pub(crate) made: u64,
 }
 
@@ -60,7 +74,7 @@ pub async fn hold<T>(what: impl Future<Output = T>) -> T {
         tokio::select! {
             biased;
             done = &mut what => return done,
-            () = tokio::task::yield_now() => {}
+            () = drive::turn() => {}
         }
     }
 }
@@ -75,9 +89,15 @@ pub(crate) fn real() -> Instant {
 }
 
 impl World {
-    /// In a runtime of one thread whose clock is paused.
-    pub async fn new() -> Self {
+    /// In this thread, whose time is virtual from here on.
+    #[must_use]
+    pub fn new() -> Self {
         app::install_crypto();
+        let drive = Drive::new();
+        drive.run(Self::open(drive.clone()))
+    }
+
+    async fn open(drive: Rc<Drive>) -> Self {
         clock::follow_the_runtime(time::macros::datetime!(2026-11-26 06:00 UTC));
         let memory = std::path::Path::new("/dev/shm");
         let data = if memory.is_dir() {
@@ -89,29 +109,42 @@ impl World {
         let (door, dials) = ai::door().await;
         let public = SocketAddr::from(([10, 0, 0, 2], 6_000));
         let (shard, handle) = VirtualShard::new(now(), public, [10, 0, 0, 3].into());
-        let vars = [
-            ("JWT_SECRET", "a secret of the world that is long enough"),
-            ("OPENAI_API_KEY", "sk-the-world"),
-            ("OPENAI_BASE_URL", &format!("http://{door}/v1")),
-            ("LISTEN_ADDR", "127.0.0.1:0"),
-            ("METRICS_ADDR", "127.0.0.1:0"),
-            ("DATA_DIR", data.path().to_str().unwrap()),
-        ];
-        let vars: BTreeMap<String, String> = vars.into_iter().map(|(k, v)| (k.to_owned(), v.to_owned())).collect();
-        let config = Config::from_vars(&vars).expect("a good environment");
-        let shards: Arc<[vivavoce_media::Shard]> = Arc::from([handle]);
-        let running = hold(app::start_on(config, Some(shards))).await.expect("it starts");
-        hold(running.app.ready.wait()).await;
+        // an address of its own, which nobody who connects is given while the process is dead
+        let nth = WORLDS.fetch_add(1, Ordering::Relaxed);
+        let any = SocketAddr::from(([127, 77, std::process::id() as u8, nth], 0));
+        let config = config(any, door, &data);
+        let running = drive.start(config, Arc::from([handle])).await;
         hold(running.app.store.add_sample()).await.expect("sample data");
         Self {
-            running,
+            http_at: running.http,
+            running: Some(running),
             http: reqwest::Client::new(),
+            drive,
             shard,
+            door,
             public,
             dials,
-            _data: data,
+            data,
             made: 0,
         }
+    }
+
+    /// The process is gone, and all that it held.
+    pub(crate) async fn kill(&mut self) {
+        self.running = None;
+        self.drive.kill().await;
+    }
+
+    /// It is started again, on the same data, at the same addresses.
+    pub(crate) async fn start_again(&mut self) {
+        let (shard, handle) = VirtualShard::new(now(), self.public, [10, 0, 0, 3].into());
+        self.shard = shard;
+        let config = config(self.http_at, self.door, &self.data);
+        self.running = Some(self.drive.start(config, Arc::from([handle])).await);
+    }
+
+    pub(crate) fn app(&self) -> Option<&app::App> {
+        self.running.as_ref().map(|running| &running.app)
     }
 
     fn token(&self, role: Role) -> String {
@@ -121,7 +154,7 @@ impl World {
             role,
             invitation: None,
         };
-        let app = &self.running.app;
+        let app = self.app().expect("nobody asks a dead process");
         app.tokens
             .mint(&caller, clock::wall(), Duration::from_secs(36_000))
             .unwrap()
@@ -129,7 +162,7 @@ impl World {
     }
 
     async fn post(&self, path: &str, token: &str, body: Value) -> Value {
-        let url = format!("http://{}{path}", self.running.http);
+        let url = format!("http://{}{path}", self.http_at);
         let answer = hold(self.http.post(url).bearer_auth(token).json(&body).send())
             .await
             .unwrap();
@@ -137,14 +170,18 @@ impl World {
     }
 
     pub(crate) async fn get(&self, path: &str) -> Value {
-        let url = format!("http://{}{path}", self.running.http);
+        let url = format!("http://{}{path}", self.http_at);
         let token = self.token(Role::Recruiter);
         let answer = hold(self.http.get(url).bearer_auth(token).send()).await.unwrap();
         hold(answer.json()).await.unwrap()
     }
 
     /// One interview, from the invitation to its end.
-    pub async fn interview(&mut self, schedule: &Schedule) -> Outcome {
+    pub fn interview(&mut self, schedule: &Schedule) -> Outcome {
+        self.drive.clone().run(self.whole(schedule))
+    }
+
+    async fn whole(&mut self, schedule: &Schedule) -> Outcome {
         self.made += 1;
         let recruiter = self.token(Role::Recruiter);
         let invited = json!({ "candidate_id": CANDIDATE, "position_id": POSITION });
@@ -161,7 +198,7 @@ impl World {
             .as_str()
             .unwrap()
             .to_owned();
-        let wire = Wire::start(self.running.http, ONE_WAY).await;
+        let wire = Wire::start(self.http_at, ONE_WAY).await;
         let mut dice = SmallRng::seed_from_u64(schedule.seed ^ 0x5eed);
         let browser = Browser::join(now(), wire, &session, &token);
         let net = Net::new(SmallRng::seed_from_u64(dice.random()), browser.far.address, self.public);
@@ -182,10 +219,29 @@ impl World {
             datagrams: 0,
             turns: vec![],
             lasts: Duration::ZERO,
+            life: schedule.life(),
+            starts_at: None,
+            mic_at: None,
+            dies: false,
             dialling: None,
         };
-        let outcome = one.run().await;
+        let began = real();
+        let mut outcome = one.run().await;
+        outcome.real_ms = began.elapsed().as_millis();
         one.clear(&recruiter).await;
         outcome
     }
+}
+
+fn config(listen: SocketAddr, door: SocketAddr, data: &tempfile::TempDir) -> impl Fn() -> Config + 'static {
+    let vars = [
+        ("JWT_SECRET", "a secret of the world that is long enough"),
+        ("OPENAI_API_KEY", "sk-the-world"),
+        ("OPENAI_BASE_URL", &format!("http://{door}/v1")),
+        ("LISTEN_ADDR", &listen.to_string()),
+        ("METRICS_ADDR", "127.0.0.1:0"),
+        ("DATA_DIR", data.path().to_str().expect("a path in ASCII")),
+    ];
+    let vars: BTreeMap<String, String> = vars.into_iter().map(|(k, v)| (k.to_owned(), v.to_owned())).collect();
+    move || Config::from_vars(&vars).expect("a good environment")
 }
