@@ -6,7 +6,7 @@ use crate::{
     ear::{Digit, Ear},
     network::{ONE_WAY, Road, Wire},
     page::{News, Page},
-    peer::{Peer, RATE, Sent, Voice, wall_ms},
+    peer::{Peer, RATE, Voice, wall_ms},
     stack::Seat,
 };
 use serde_json::{Value, json};
@@ -17,8 +17,6 @@ use vivavoce_simulator::judge::{Pattern, encode};
 const QUIET_MS: u64 = 1_000;
 /// An offer or a restart that came to nothing is followed by another after so long, in ms.
 const AGAIN_MS: u64 = 3_000;
-/// Packets of kept speech in a frame: 4 s.
-const FRAME_PACKETS: usize = 200;
 
 /// The relay answers in milliseconds; longer than this and the socket is to blame.
 const ANSWER_MS_MAX: u64 = 5_000;
@@ -154,7 +152,8 @@ impl Candidate {
         } = self.page.news(&mut self.read, waiting.as_deref());
         self.ended |= ended;
         for message in acks {
-            self.give_what_is_lacking(&message);
+            let frames = self.voice.keeping().answer(&message);
+            frames.into_iter().for_each(|frame| self.page.send(frame));
         }
         if let Some(sdp) = answer {
             self.offered = None;
@@ -201,56 +200,6 @@ impl Candidate {
         }
     }
 
-    /// The page's half of the law for speech that did not arrive: what the relay lacks, it sends.
-    fn give_what_is_lacking(&mut self, message: &Value) {
-        let up_to = |it: &Value, name: &str| {
-            let stream = it["stream"].as_u64().unwrap_or_default() as u32;
-            self.voice
-                .acknowledged(stream, it[name].as_u64().unwrap_or_default() as u32);
-            stream
-        };
-        if message["type"] == "welcome" {
-            let heard = message["heardUpTo"].as_array().into_iter().flatten();
-            let known: Vec<u32> = heard.map(|it| up_to(it, "upTo")).collect();
-            // a relay that knows nothing of a stream is told all of it
-            for stream in self.voice.streams().iter().filter(|stream| !known.contains(stream)) {
-                let kept = self.voice.kept(*stream);
-                if let Some(last) = kept.last() {
-                    self.give(*stream, &kept, last.time.wrapping_add(960));
-                }
-            }
-            return;
-        }
-        let stream = up_to(message, "upTo");
-        for gap in message["lacks"].as_array().into_iter().flatten() {
-            let (from, to) = (
-                gap[0].as_u64().unwrap_or_default() as u32,
-                gap[1].as_u64().map(|to| to as u32),
-            );
-            self.give(stream, &self.voice.sent(stream, from, to), to.unwrap_or(from));
-        }
-    }
-
-    /// `until`: said where there is nothing to give.
-    fn give(&self, stream: u32, kept: &[Sent], until: u32) {
-        let frames = kept.chunks(FRAME_PACKETS);
-        let last = frames.len().saturating_sub(1);
-        let empty: &[Sent] = &[];
-        for (n, packets) in frames.chain(kept.is_empty().then_some(empty)).enumerate() {
-            let time = packets.first().map_or(until, |first| first.time);
-            let mut frame = vec![1, u8::from(n == last)];
-            frame.extend((packets.len() as u16).to_be_bytes());
-            frame.extend(stream.to_be_bytes());
-            frame.extend((time / 960).to_be_bytes());
-            frame.extend(u64::from(time).to_be_bytes());
-            for packet in packets {
-                frame.extend((packet.opus.len() as u16).to_be_bytes());
-                frame.extend(&packet.opus);
-            }
-            self.page.send(frame);
-        }
-    }
-
     async fn repair(&mut self, restart: bool) {
         self.repairs += 1;
         if restart && self.peer.is_alive() {
@@ -279,7 +228,7 @@ impl Candidate {
 
     /// A second tab, which knows nothing of the first.
     pub async fn second_tab(&mut self) {
-        self.voice.forget();
+        self.voice.keeping().forget();
         let page = Page::open(
             self.wire.addr,
             &self.seat.session,

@@ -11,7 +11,7 @@ use rtc::{
 };
 use std::{
     collections::VecDeque,
-    sync::{Arc, Mutex},
+    sync::{Arc, Mutex, MutexGuard},
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 use tokio::{
@@ -30,6 +30,10 @@ use webrtc::{
         RTCPeerConnectionState, RTCSessionDescription,
     },
 };
+
+#[path = "keeping.rs"]
+mod keeping;
+use keeping::{Keeping, Sent};
 
 pub const RATE: u32 = 48_000;
 const FRAME: usize = 960;
@@ -60,15 +64,7 @@ pub struct Voice {
     ears: Mutex<Vec<Heard>>,
     messages: Mutex<Vec<String>>,
     /// What the microphone has sent, as a page keeps it.
-    sent: Mutex<Vec<Sent>>,
-}
-
-/// One packet of the microphone's: SSRC, RTP timestamp, Opus. All follow each other by 960.
-#[derive(Clone)]
-pub struct Sent {
-    pub stream: u32,
-    pub time: u32,
-    pub opus: Vec<u8>,
+    sent: Mutex<Keeping>,
 }
 
 pub struct Peer {
@@ -144,37 +140,9 @@ impl Voice {
         read(&self.ears.lock().unwrap())
     }
 
-    /// What was sent as a stream in RTP times `from` to `to`.
-    pub fn sent(&self, stream: u32, from: u32, to: Option<u32>) -> Vec<Sent> {
-        let within =
-            |time: u32| (time.wrapping_sub(from) as i32) >= 0 && to.is_none_or(|to| (time.wrapping_sub(to) as i32) < 0);
-        let sent = self.sent.lock().unwrap();
-        let wanted = sent.iter().filter(|it| it.stream == stream && within(it.time));
-        wanted.cloned().collect()
-    }
-
-    /// The relay wants nothing more of that stream from before then: it is kept no longer.
-    pub fn acknowledged(&self, stream: u32, up_to: u32) {
-        let is_before = |it: &Sent| it.stream == stream && (it.time.wrapping_sub(up_to) as i32) < 0;
-        self.sent.lock().unwrap().retain(|it| !is_before(it));
-    }
-
-    /// What is kept of a stream.
-    pub fn kept(&self, stream: u32) -> Vec<Sent> {
-        let sent = self.sent.lock().unwrap();
-        sent.iter().filter(|it| it.stream == stream).cloned().collect()
-    }
-
-    /// Another page has the microphone, which knows nothing of what this one kept.
-    pub fn forget(&self) {
-        self.sent.lock().unwrap().clear();
-    }
-
-    /// The streams that were sent, oldest first.
-    pub fn streams(&self) -> Vec<u32> {
-        let mut streams: Vec<u32> = self.sent.lock().unwrap().iter().map(|it| it.stream).collect();
-        streams.dedup();
-        streams
+    /// What the page has of it.
+    pub fn keeping(&self) -> MutexGuard<'_, Keeping> {
+        self.sent.lock().unwrap()
     }
 }
 
@@ -428,7 +396,7 @@ async fn speak(shared: Arc<Voice>, track: Arc<TrackLocalStaticRTP>, ssrc: u32) {
             .pop_front()
             .unwrap_or_else(|| (vec![0; FRAME], None));
         let payload = encoder.encode_vec(&pcm, 1200).unwrap();
-        shared.sent.lock().unwrap().push(Sent {
+        shared.keeping().keep(Sent {
             stream: ssrc,
             time: timestamp,
             opus: payload.clone(),

@@ -1,12 +1,13 @@
 //! The candidate's browser: a microphone, an ear, a page, and what the SDK would do about each of the faults.
 
 use crate::{
+    keeping::{Keeping, Sent},
     network::Wire,
     page::{Kept, News, Page},
     sound::{self, Ear},
 };
 use bytes::Bytes;
-use serde_json::{Value, json};
+use serde_json::json;
 use std::{
     collections::VecDeque,
     net::SocketAddr,
@@ -17,15 +18,6 @@ use vivavoce_media::world::Far;
 /// A leg that hears nothing for so long is taken for lost; a repair that came to nothing is followed by another.
 const QUIET: Duration = Duration::from_millis(1_000);
 const AGAIN: Duration = Duration::from_millis(3_000);
-/// Packets of kept speech in a frame.
-const FRAME_PACKETS: usize = 200;
-
-struct Sent {
-    stream: u32,
-    time: u32,
-    opus: Bytes,
-}
-
 /// The relay answers in milliseconds; longer than this and the socket is to blame.
 const ANSWER_MAX: Duration = Duration::from_secs(5);
 
@@ -45,7 +37,7 @@ pub struct Browser {
     session: String,
     token: String,
     mouth: VecDeque<Bytes>,
-    sent: Vec<Sent>,
+    keeping: Keeping,
     read: usize,
     offered: Option<Offered>,
     offers: usize,
@@ -68,7 +60,7 @@ impl Browser {
             session: session.to_owned(),
             token: token.to_owned(),
             mouth: VecDeque::new(),
-            sent: vec![],
+            keeping: Keeping::default(),
             read: 0,
             offered: None,
             offers: 0,
@@ -117,10 +109,10 @@ impl Browser {
         let packet = self.mouth.pop_front().unwrap_or_else(|| sound::SILENCE.clone());
         self.far.speak(&packet);
         let (stream, time) = self.far.spoken();
-        self.sent.push(Sent {
+        self.keeping.keep(Sent {
             stream,
             time,
-            opus: packet,
+            opus: packet.to_vec(),
         });
     }
 
@@ -143,7 +135,10 @@ impl Browser {
         } = self.page.news(&mut self.read, waiting.as_deref());
         self.ended |= ended;
         for message in acks {
-            self.give_what_is_lacking(&message);
+            self.keeping
+                .answer(&message)
+                .into_iter()
+                .for_each(|frame| self.page.send(frame));
         }
         if let Some(sdp) = answer {
             let is_restart = self.offered.take().is_some_and(|offered| offered.is_restart);
@@ -164,6 +159,9 @@ impl Browser {
             } else if now - offered.at >= ANSWER_MAX && self.page.is_up() {
                 self.page.suspect();
             }
+        }
+        if let Some(at) = self.heard_at {
+            self.page.heard((now - at).as_millis() as u64);
         }
         let quiet = self.heard_at.is_some_and(|at| now - at >= QUIET);
         if let Some(restart) = wants {
@@ -197,51 +195,11 @@ impl Browser {
     /// The tab is loaded anew, or a second one is opened, which knows nothing of the first.
     pub fn another_page(&mut self, now: Instant, is_reload: bool) {
         let kept = if is_reload { self.page.kept() } else { Kept::default() };
+        if !is_reload {
+            self.keeping.forget();
+        }
         self.page = Page::open(self.wire.addr, &self.session, &self.token, kept);
         self.read = 0;
         self.another_leg(now);
-    }
-
-    fn give_what_is_lacking(&self, message: &Value) {
-        if message["type"] == "welcome" {
-            return;
-        }
-        let stream = message["stream"].as_u64().unwrap_or_default() as u32;
-        for gap in message["lacks"].as_array().into_iter().flatten() {
-            let (from, to) = (
-                gap[0].as_u64().unwrap_or_default() as u32,
-                gap[1].as_u64().map(|to| to as u32),
-            );
-            self.give(stream, from, to);
-        }
-    }
-
-    fn give(&self, stream: u32, from: u32, to: Option<u32>) {
-        let within =
-            |time: u32| time.wrapping_sub(from) as i32 >= 0 && to.is_none_or(|to| (time.wrapping_sub(to) as i32) < 0);
-        let kept: Vec<&Sent> = self
-            .sent
-            .iter()
-            .filter(|it| it.stream == stream && within(it.time))
-            .collect();
-        let frames: Vec<&[&Sent]> = if kept.is_empty() {
-            vec![&[]]
-        } else {
-            kept.chunks(FRAME_PACKETS).collect()
-        };
-        let last = frames.len() - 1;
-        for (n, packets) in frames.into_iter().enumerate() {
-            let time = packets.first().map_or(to.unwrap_or(from), |first| first.time);
-            let mut frame = vec![1, u8::from(n == last)];
-            frame.extend((packets.len() as u16).to_be_bytes());
-            frame.extend(stream.to_be_bytes());
-            frame.extend((time / 960).to_be_bytes());
-            frame.extend(u64::from(time).to_be_bytes());
-            for packet in packets {
-                frame.extend((packet.opus.len() as u16).to_be_bytes());
-                frame.extend(&packet.opus[..]);
-            }
-            self.page.send(frame);
-        }
     }
 }

@@ -50,6 +50,8 @@ pub mod judge;
 pub mod net;
 #[path = "../../continuity/network.rs"]
 mod network;
+#[path = "../../support/keeping.rs"]
+mod keeping;
 mod one;
 #[path = "../../continuity/page.rs"]
 mod page;
