@@ -17,6 +17,38 @@ pub fn monotonic() -> Instant {
     tokio::time::Instant::now().into_std()
 }
 
+/// Wall time that runs as the monotonic clock does from one moment on: when the machine's clock is set, what has been measured
+/// since does not move.
+#[derive(Debug, Clone, Copy)]
+pub struct Steady {
+    from: Instant,
+    wall: OffsetDateTime,
+}
+
+impl Steady {
+    /// From now on.
+    pub fn begin() -> Self {
+        Self {
+            from: monotonic(),
+            wall: wall(),
+        }
+    }
+
+    /// Now.
+    pub fn now(self) -> OffsetDateTime {
+        self.at(monotonic())
+    }
+
+    /// At that time, past or to come.
+    pub fn at(self, at: Instant) -> OffsetDateTime {
+        if at >= self.from {
+            self.wall + (at - self.from)
+        } else {
+            self.wall - (self.from - at)
+        }
+    }
+}
+
 thread_local! {
     /// In a thread whose time is virtual: when it began, by either clock.
     static VIRTUAL: Cell<Option<(Instant, OffsetDateTime)>> = const { Cell::new(None) };

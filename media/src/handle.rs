@@ -67,6 +67,7 @@ pub(crate) enum Action {
     Play(u32, Frame),
     Mute(bool),
     Keep(bool),
+    KeeperAway,
     Kept(Kept),
     Release(bool),
     AiHas(Instant, bool),
@@ -239,6 +240,11 @@ impl Call {
     /// asked for what did not arrive. Live speech waits for its answer then.
     pub fn keep(&self, on: bool) {
         self.tell(Action::Keep(on));
+    }
+
+    /// The browser that keeps cannot be asked for the moment: its socket is gone. [`Call::keep`] says that it is back.
+    pub fn keeper_away(&self) {
+        self.tell(Action::KeeperAway);
     }
 
     /// What the browser had kept: what of it is lacking here is put in its place.

@@ -82,8 +82,8 @@ struct Supervisor {
     ready_early: bool,
     /// When the candidate last ceased to speak: turn latency counts from here.
     ceased: Option<Instant>,
-    /// Wall and monotonic time of one moment, to tell deadlines in wall time.
-    epoch: (Instant, time::OffsetDateTime),
+    /// What time it is, for this interview.
+    wall: clock::Steady,
     recording_url: Option<String>,
     /// The WHIP resource whose offer the candidate's leg was last answered to.
     whip: Option<Uuid>,
@@ -121,7 +121,8 @@ pub(super) async fn new(
         tracing::error!(session.id = %id, %error, "no call on the media shard");
         Error::Unavailable("media is not available")
     })?;
-    let (now, wall) = (clock::monotonic(), clock::wall());
+    let (now, steady) = (clock::monotonic(), clock::Steady::begin());
+    let wall = steady.at(now);
     let limits = Limits {
         max: begin.max(deps.limits.max_minutes),
         warn_before: deps.limits.warn_before_end,
@@ -169,7 +170,7 @@ pub(super) async fn new(
         next_open: false,
         ready_early: false,
         ceased: None,
-        epoch: (now, wall),
+        wall: steady,
         recording_url: None,
         whip: None,
         typed: begin
@@ -250,8 +251,8 @@ impl Supervisor {
                 Turn::Disk(is_ok) => self.notice(if is_ok { "store_back" } else { "store_away" }),
                 Turn::Staged(result) => self.staged(result),
                 Turn::Due => {
-                    let (now, wall) = (clock::monotonic(), clock::wall());
-                    self.transcript.handle_timeout(now, wall);
+                    let now = clock::monotonic();
+                    self.transcript.handle_timeout(now, self.wall.at(now));
                     self.machine.handle(now, Event::Due);
                 }
             }
@@ -291,7 +292,7 @@ impl Supervisor {
     }
 
     fn act(&mut self, action: Action) {
-        let wall = clock::wall();
+        let wall = self.wall.now();
         match action {
             Action::DialAi(transport) => self.dial(transport),
             Action::HangUpAi => self.lose_ai(),
@@ -378,15 +379,7 @@ impl Supervisor {
                 Speaking::Ai => Some(Voice::Ai),
                 Speaking::Candidate => Some(Voice::Candidate),
             },
-            ends_at: snapshot.ends_at.map(|at| {
-                let (now, wall) = self.epoch;
-                let ends = if at >= now {
-                    wall + (at - now)
-                } else {
-                    wall - (now - at)
-                };
-                clock::rfc3339_ms(ends)
-            }),
+            ends_at: snapshot.ends_at.map(|at| clock::rfc3339_ms(self.wall.at(at))),
         }
     }
 
@@ -415,6 +408,7 @@ impl Supervisor {
             }
             Said::Gone => tracing::debug!("a browser's socket went away"),
         }
+        self.call.keeper_away();
         self.machine.handle(clock::monotonic(), Event::SocketDetached);
     }
 

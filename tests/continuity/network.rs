@@ -204,6 +204,9 @@ impl Wire {
                     let Ok(server) = TcpStream::connect(relay).await else {
                         return;
                     };
+                    // or the kernel gathers small messages, for 40 ms of real time
+                    client.set_nodelay(true).unwrap();
+                    server.set_nodelay(true).unwrap();
                     join(client, server, state, one_way).await;
                 });
             }

@@ -209,6 +209,7 @@ async fn one(
         .insert("Sec-WebSocket-Protocol", "vivavoce.v1".parse().unwrap());
     let opening = async {
         let tcp = tokio::net::TcpStream::connect(relay).await.ok()?;
+        tcp.set_nodelay(true).ok()?; // as browsers do
         Some(client_async(request, tcp).await.ok()?.0)
     };
     let mut socket = timeout(OPEN_MAX, opening).await.ok()??;

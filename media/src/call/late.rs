@@ -74,6 +74,8 @@ pub(super) enum Way {
 pub(super) struct Late {
     /// The browser keeps what it sends and answers when asked.
     is_kept: bool,
+    /// It can be asked now: it has a socket.
+    is_reachable: bool,
     /// The newest last.
     streams: VecDeque<Tracked>,
     /// When the newest live packet came.
@@ -116,6 +118,7 @@ impl Late {
     pub(super) fn new(now: Instant) -> Self {
         Self {
             is_kept: false,
+            is_reachable: true,
             streams: VecDeque::new(),
             at: now,
             generation: 0,
@@ -126,10 +129,27 @@ impl Late {
         }
     }
 
-    /// Whether the browser keeps what it says and can be asked for it.
-    pub(super) fn set_kept(&mut self, on: bool) {
+    /// Whether the browser, which is here, keeps what it says and can be asked for it. It is told again of what it was asked while
+    /// it was away, and has the time to answer.
+    pub(super) fn set_kept(&mut self, now: Instant, on: bool) {
         self.is_kept = on;
         self.is_answering |= on;
+        self.is_reachable = true;
+        self.be_patient(now, PATIENCE.0);
+    }
+
+    /// The browser cannot be asked for the moment: what it was asked is answered when it is back, if that is soon.
+    pub(super) fn set_away(&mut self, now: Instant) {
+        self.is_reachable = false;
+        self.be_patient(now, PATIENCE.1);
+    }
+
+    fn be_patient(&mut self, now: Instant, patience: Duration) {
+        if let Some(gate) = &mut self.gate
+            && self.is_answering
+        {
+            gate.until = (now + patience).max(gate.until).min(gate.bound);
+        }
     }
 
     /// A live packet of the candidate's.
@@ -200,10 +220,10 @@ impl Late {
 
     fn shut(&mut self, now: Instant, away: Duration) {
         let (least, most) = PATIENCE;
-        let patience = if self.is_answering {
-            away.clamp(least, most)
-        } else {
-            least
+        let patience = match (self.is_answering, self.is_reachable) {
+            (true, true) => away.clamp(least, most),
+            (true, false) => most,
+            (false, _) => least,
         };
         let gate = self.gate.get_or_insert(Gate {
             until: now,

@@ -14,11 +14,16 @@ const HOLD_MS: u32 = 170_000;
 
 impl Core {
     /// See [`crate::Call::keep`].
-    pub(crate) fn keep(&mut self, on: bool) {
-        self.late.set_kept(on);
+    pub(crate) fn keep(&mut self, now: Instant, on: bool) {
+        self.late.set_kept(now, on);
         if on {
             self.streams[Side::Ai as usize].hold.set_bound(Bound::of_ms(HOLD_MS));
         }
+    }
+
+    /// See [`crate::Call::keeper_away`].
+    pub(crate) fn keeper_away(&mut self, now: Instant) {
+        self.late.set_away(now);
     }
 
     /// See [`crate::Call::kept`].

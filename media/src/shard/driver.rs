@@ -268,7 +268,8 @@ impl Driver {
             }
             Action::Play(generation, frame) => core.play(now, generation, &frame),
             Action::Mute(on) => core.mute(on),
-            Action::Keep(on) => core.keep(on),
+            Action::Keep(on) => core.keep(now, on),
+            Action::KeeperAway => core.keeper_away(now),
             Action::Kept(kept) => core.kept(now, &kept),
             Action::Release(on) => core.release_to_ai(now, on),
             Action::AiHas(upto, is_open) => core.ai_has(upto, is_open),

@@ -103,7 +103,7 @@ impl Supervisor {
     /// What was unfinished in the conversation that ends here, for the next.
     pub(super) fn leave_conversation(&mut self) -> Legacy {
         let silent = std::mem::take(&mut self.ai_silent);
-        self.transcript.cut(clock::wall() - silent - HEARD_SLACK);
+        self.transcript.cut(self.wall.now() - silent - HEARD_SLACK);
         let legacy = self.transcript.hand_over();
         self.is_open = self.turns.is_open() || legacy.turns() > 0;
         self.turns.forget();
@@ -117,7 +117,7 @@ impl Supervisor {
     pub(super) fn cut_at_heard(&mut self) {
         let silent = std::mem::take(&mut self.candidate_silent);
         self.call.candidate_missed();
-        let cuts = self.transcript.cut(clock::wall() - silent - HEARD_SLACK);
+        let cuts = self.transcript.cut(self.wall.now() - silent - HEARD_SLACK);
         if !cuts.is_empty() {
             self.machine.handle(clock::monotonic(), Event::CutOff);
         }
@@ -227,7 +227,7 @@ impl Supervisor {
 
     /// One event of the service's: to the record, to the interview's life, to the browser's data channel.
     fn heard(&mut self, text: &str) {
-        let (now, wall) = (clock::monotonic(), clock::wall());
+        let (now, wall) = (clock::monotonic(), self.wall.now());
         let event = self.deps.dialect.parse(text);
         self.transcript.handle(now, wall, &event);
         self.measure(now, &event.what);

@@ -31,7 +31,7 @@ impl Supervisor {
                 let socket = attached.as_ref().ok().map(|attached| attached.socket);
                 // whoever asked has gone meanwhile: nobody else would say that the socket is
                 if reply.send(attached).is_err() && socket.is_some_and(|socket| self.browser.detach(socket)) {
-                    self.tell(Event::SocketDetached);
+                    self.detached();
                 }
             }
             Command::Deliver { socket, message } => {
@@ -41,7 +41,7 @@ impl Supervisor {
             }
             Command::Detach { socket } => {
                 if self.browser.detach(socket) {
-                    self.tell(Event::SocketDetached);
+                    self.detached();
                 }
             }
             Command::End {
@@ -120,6 +120,12 @@ impl Supervisor {
         Ok(attached)
     }
 
+    /// The browser has no socket any more.
+    pub(super) fn detached(&mut self) {
+        self.call.keeper_away();
+        self.tell(Event::SocketDetached);
+    }
+
     async fn message(&mut self, message: ClientMessage) {
         match message {
             ClientMessage::Offer { sdp, id } => match self.offer(sdp, None).await {
@@ -147,7 +153,7 @@ impl Supervisor {
         self.deps.metrics.signaling_refused("too_much_speech");
         tracing::warn!("a browser has sent more speech than time has passed: its socket is let go");
         if self.browser.let_go() {
-            self.tell(Event::SocketDetached);
+            self.detached();
         }
     }
 

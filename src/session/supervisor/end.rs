@@ -51,7 +51,7 @@ impl Supervisor {
 
     /// The interview is over: told to all; the store is told when the record is whole. Both legs stay for late words.
     pub(super) fn end(&mut self, reason: EndReason, failure: Option<String>) {
-        let (now, at) = (clock::monotonic(), clock::wall());
+        let (now, at) = (clock::monotonic(), self.wall.now());
         tracing::info!(?reason, failure, "the interview is over");
         if let Some(cause) = &failure {
             self.deps

@@ -65,10 +65,10 @@ impl Supervisor {
             Some(LetGo::Given) => {
                 if self.ended.is_none() {
                     // What the AI is saying breaks off here: it is stored as far as it was heard.
-                    let _ = self.transcript.cut(clock::wall() - super::ai::HEARD_SLACK);
+                    let _ = self.transcript.cut(self.wall.now() - super::ai::HEARD_SLACK);
                     self.carry_out();
                 }
-                self.record.note(clock::wall(), "session", "let_go", String::new());
+                self.record.note(self.wall.now(), "session", "let_go", String::new());
                 self.browser.send_back();
             }
             Some(LetGo::Taken) => {

@@ -47,6 +47,8 @@ pub mod browser;
 mod drive;
 #[path = "../../continuity/judge.rs"]
 pub mod judge;
+#[path = "../../continuity/logs.rs"]
+mod logs;
 pub mod net;
 #[path = "../../continuity/network.rs"]
 mod network;

@@ -253,7 +253,7 @@ impl One<'_> {
             self.starts_at = None;
             self.world.start_again().await;
         }
-        let limit = if self.browser.is_waiting() {
+        let limit = if self.browser.is_waiting() && !self.net.is_cut {
             std::thread::sleep(SLOW.1); // real time for real I/O
             SLOW.0
         } else {

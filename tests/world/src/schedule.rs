@@ -75,7 +75,7 @@ impl Fault {
             "kill" => Self::Killed(dice.random_range(50..1_500)),
             "microphone" => Self::Microphone(dice.random_range(1..20)),
             "weather" => Self::Weather,
-            "clock" => Self::ClockJumps(*[-300, -20, 20, 300].choose(dice)?),
+            "clock" => Self::ClockJumps(*[-8, 8, 300, 3_600].choose(dice)?),
             _ => return None,
         })
     }

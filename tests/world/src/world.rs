@@ -92,13 +92,14 @@ impl World {
     /// In this thread, whose time is virtual from here on.
     #[must_use]
     pub fn new() -> Self {
+        crate::logs::capture();
         app::install_crypto();
         let drive = Drive::new();
         drive.run(Self::open(drive.clone()))
     }
 
     async fn open(drive: Rc<Drive>) -> Self {
-        clock::follow_the_runtime(time::macros::datetime!(2026-11-26 06:00 UTC));
+        clock::follow_the_runtime(clock::wall()); // the database tells its own, which is behind from here on
         let memory = std::path::Path::new("/dev/shm");
         let data = if memory.is_dir() {
             tempfile::tempdir_in(memory)

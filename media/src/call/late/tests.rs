@@ -42,7 +42,7 @@ impl World {
     fn new(is_kept: bool) -> Self {
         let now = epoch();
         let mut late = Late::new(now);
-        late.set_kept(is_kept);
+        late.set_kept(now, is_kept);
         Self {
             late,
             now,
@@ -201,6 +201,22 @@ fn a_browser_that_does_not_answer_costs_a_bounded_wait_and_the_next_time_less() 
     assert_eq!(world.out.len(), before, "and waits again");
     world.talks(899..902);
     assert_eq!(world.out.len(), before + 52, "but a second only");
+}
+
+#[test]
+fn a_browser_that_cannot_be_asked_is_waited_for_until_it_is_back() {
+    let mut world = World::new(true);
+    world.talks(0..50);
+    world.away(10);
+    world.talks(60..70);
+    world.late.set_away(world.now);
+    world.talks(70..250);
+    assert_eq!(world.out.len(), 50, "3.8 s, where it is asked in vain for one");
+    world.late.set_kept(world.now, true);
+    world.talks(250..290);
+    world.kept(SSRC, 50..60, true);
+    world.talks(290..300);
+    assert_eq!(world.out, (0..300).collect::<Vec<_>>(), "in order");
 }
 
 #[test]

@@ -31,7 +31,7 @@ fn received(world: &World) -> Vec<Received> {
 #[test]
 fn five_seconds_that_came_by_the_socket_are_heard_in_their_place() {
     let mut world = World::joined(30_000);
-    world.core.keep(true);
+    world.core.keep(world.now, true);
     world.talk(0..100);
     world.loses = Box::new(|to, _| matches!(to, To::Relay(Side::Candidate) | To::Browser));
     world.talk(100..350);
@@ -70,7 +70,7 @@ fn five_seconds_that_came_by_the_socket_are_heard_in_their_place() {
 #[test]
 fn two_minutes_fit() {
     let mut world = World::joined(30_000);
-    world.core.keep(true);
+    world.core.keep(world.now, true);
     world.talk(0..10);
     world.loses = Box::new(|to, _| to == To::Relay(Side::Candidate));
     world.talk(10..6010);
@@ -88,7 +88,7 @@ fn two_minutes_fit() {
 #[test]
 fn what_the_browser_could_not_keep_is_counted() {
     let mut world = World::joined(30_000);
-    world.core.keep(true);
+    world.core.keep(world.now, true);
     world.talk(0..100);
     world.loses = Box::new(|to, _| to == To::Relay(Side::Candidate));
     world.talk(100..200);
@@ -108,7 +108,7 @@ fn what_the_browser_could_not_keep_is_counted() {
 #[test]
 fn who_is_muted_is_not_heard_when_live_speech_waits() {
     let mut world = World::joined(30_000);
-    world.core.keep(true);
+    world.core.keep(world.now, true);
     world.talk(0..100);
     world.loses = Box::new(|to, _| to == To::Relay(Side::Candidate));
     world.talk(100..200);
@@ -128,7 +128,7 @@ fn the_websocket_hears_late_speech_in_its_place_too_as_one_stream() {
     assert!(world.until(2000 * MS, |world| world.browser.leg.peer.is_up()));
     let (speech, mut heard) = tokio::sync::mpsc::channel(1000);
     world.core.ai_pcm(world.now, speech);
-    world.core.keep(true);
+    world.core.keep(world.now, true);
     world.talk(0..100);
     world.loses = Box::new(|to, _| to == To::Relay(Side::Candidate));
     world.talk(100..350);
