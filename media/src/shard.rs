@@ -133,6 +133,7 @@ impl Shard {
         let command = Command::Open {
             config,
             call: call.downgrade(),
+            heard: call.heard(),
             id,
             events,
         };

@@ -105,11 +105,13 @@ impl VirtualShard {
                 Command::Open {
                     config,
                     call,
+                    heard,
                     id,
                     events,
                 } => {
                     let advertise = vec![self.public];
-                    let core = Core::new(now, self.clock, self.setup.clone(), advertise, config.hold_ms_max);
+                    let mut core = Core::new(now, self.clock, self.setup.clone(), advertise, config.hold_ms_max);
+                    core.heard = heard;
                     let live = Live {
                         core,
                         events,

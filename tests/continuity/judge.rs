@@ -92,7 +92,8 @@ pub fn violations(facts: &Facts<'_>) -> Vec<String> {
     found.extend(of_record(facts));
     for call in facts.calls {
         let errors = call["errors"].as_array().map_or(&[][..], Vec::as_slice);
-        let own = |error: &&Value| error["code"] != "session_expired";
+        // an answer that ends as it is cancelled: no client can know
+        let own = |error: &&Value| error["code"] != "session_expired" && error["code"] != "response_cancel_not_active";
         for error in errors.iter().filter(own) {
             found.push(format!("the AI service complained: {}", error["code"]));
         }
@@ -123,7 +124,10 @@ fn of_record(facts: &Facts<'_>) -> Vec<String> {
         found.push(format!("record: numbered {numbers:?}"));
     }
     let digits = |of_ai: bool| {
-        let entries = facts.entries.iter().filter(move |entry| (entry["speaker"] == "ai") == of_ai);
+        let entries = facts
+            .entries
+            .iter()
+            .filter(move |entry| (entry["speaker"] == "ai") == of_ai);
         entries.flat_map(digits_heard)
     };
     let mine: Vec<u8> = digits(false).collect();
@@ -157,7 +161,11 @@ fn of_record(facts: &Facts<'_>) -> Vec<String> {
 /// was heard: the word after it may have been, too.
 fn places(facts: &Facts<'_>) -> Option<String> {
     let more = facts.turns.len().saturating_sub(facts.counts);
-    let mut turn_of = facts.turns.iter().enumerate().flat_map(|(n, turn)| turn.iter().map(move |_| n + 1));
+    let mut turn_of = facts
+        .turns
+        .iter()
+        .enumerate()
+        .flat_map(|(n, turn)| turn.iter().map(move |_| n + 1));
     let (mut nines, mut perhaps) = (0, 0);
     for entry in facts.entries {
         let text = digits_in_words(entry["text"].as_str().unwrap_or_default());

@@ -44,8 +44,7 @@ impl Keeping {
 
     /// The relay wants nothing more of that stream from before then.
     fn acknowledged(&mut self, stream: u32, up_to: u32) {
-        self.sent
-            .retain(|it| it.stream != stream || !is_before(it.time, up_to));
+        self.sent.retain(|it| it.stream != stream || !is_before(it.time, up_to));
     }
 
     /// What to send when the relay says `welcome` or `ack`.
@@ -60,7 +59,10 @@ impl Keeping {
             // a relay that knows nothing of a stream is told all of it
             let mut unknown = self.streams();
             unknown.retain(|stream| known.iter().all(|(it, _)| it != stream));
-            return unknown.iter().flat_map(|stream| self.give(*stream, None, None)).collect();
+            return unknown
+                .iter()
+                .flat_map(|stream| self.give(*stream, None, None))
+                .collect();
         }
         let stream = number(&message["stream"]);
         self.acknowledged(stream, number(&message["upTo"]));
@@ -72,9 +74,8 @@ impl Keeping {
 
     /// Frames of what is kept from then until then; one empty frame says that there is nothing.
     fn give(&self, stream: u32, from: Option<u32>, to: Option<u32>) -> Vec<Vec<u8>> {
-        let is_within = |time: u32| {
-            from.is_none_or(|from| !is_before(time, from)) && to.is_none_or(|to| is_before(time, to))
-        };
+        let is_within =
+            |time: u32| from.is_none_or(|from| !is_before(time, from)) && to.is_none_or(|to| is_before(time, to));
         let kept: Vec<&Sent> = self
             .sent
             .iter()

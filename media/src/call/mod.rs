@@ -7,6 +7,7 @@
 
 mod commands;
 mod kept;
+mod last_heard;
 pub(crate) mod late;
 mod lately;
 mod limit;
@@ -20,6 +21,7 @@ mod tests;
 use crate::event::{CloseCause, Event, LegEvent};
 use crate::leg::{PeerEvent, Setup, Transmit};
 use kept::Kept;
+pub(crate) use last_heard::LastHeard;
 use late::Late;
 use limit::Limit;
 pub(crate) use packets::is_media;
@@ -28,6 +30,7 @@ use side::Legs;
 pub(crate) use side::Side;
 use std::collections::VecDeque;
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 use stream::Stream;
 
@@ -129,6 +132,8 @@ pub(crate) struct Core {
     pub(crate) out: Vec<Send>,
     outputs: VecDeque<Output>,
     is_closed: bool,
+    /// When the candidate was.
+    pub(crate) heard: Arc<LastHeard>,
 }
 
 impl Core {
@@ -162,6 +167,7 @@ impl Core {
             out: Vec::new(),
             outputs: VecDeque::new(),
             is_closed: false,
+            heard: Arc::default(),
         }
     }
 

@@ -31,12 +31,20 @@ impl Core {
             self.setup.counters.dropped_stranger.bump();
             return;
         };
+        let peer = placed.leg.peer();
+        let media = if is_media {
+            peer.media(now, from, bytes)
+        } else {
+            peer.datagram(now, from, bytes);
+            None
+        };
+        if side == Side::Candidate {
+            self.heard.hear(peer.last_heard());
+        }
         if !is_media {
-            placed.leg.peer().datagram(now, from, bytes);
             self.settle(now);
             return;
         }
-        let media = placed.leg.peer().media(now, from, bytes);
         if let Some(media) = media {
             self.media(now, side, generation, media);
         }

@@ -206,9 +206,14 @@ impl Driver {
                 Ok(Command::Open {
                     config,
                     call,
+                    heard,
                     id,
                     events,
-                }) => self.open(now(), &config, call, id, events),
+                }) => {
+                    if let Some(core) = self.open(now(), &config, call, id, events) {
+                        core.heard = heard;
+                    }
+                }
                 Ok(Command::Call { id, action }) => self.act(now(), id, action),
             }
         }
@@ -216,7 +221,14 @@ impl Driver {
         true
     }
 
-    fn open(&mut self, now: Instant, config: &CallConfig, handle: Weak<Inner>, id: u64, events: mpsc::Sender<Event>) {
+    fn open(
+        &mut self,
+        now: Instant,
+        config: &CallConfig,
+        handle: Weak<Inner>,
+        id: u64,
+        events: mpsc::Sender<Event>,
+    ) -> Option<&mut Core> {
         let core = Core::new(
             now,
             self.seed.clock,
@@ -236,6 +248,7 @@ impl Driver {
         };
         self.calls.insert(id, entry);
         self.seed.setup.counters.calls.set(self.calls.len() as u64);
+        self.calls.get_mut(&id).map(|entry| &mut entry.core)
     }
 
     fn act(&mut self, now: Instant, id: u64, action: Action) {

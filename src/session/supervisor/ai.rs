@@ -102,7 +102,9 @@ impl Supervisor {
 
     /// What was unfinished in the conversation that ends here, for the next.
     pub(super) fn leave_conversation(&mut self) -> Legacy {
-        let silent = std::mem::take(&mut self.ai_silent);
+        // what a candidate who is away, noticed or not, was sent meanwhile they have not heard
+        let away = self.call.candidate_silence(clock::monotonic()).unwrap_or_default();
+        let silent = std::mem::take(&mut self.ai_silent).max(away);
         self.transcript.cut(self.wall.now() - silent - HEARD_SLACK);
         let legacy = self.transcript.hand_over();
         self.is_open = self.turns.is_open() || legacy.turns() > 0;

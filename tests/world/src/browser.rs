@@ -44,6 +44,8 @@ pub struct Browser {
     heard_at: Option<Instant>,
     tried_at: Instant,
     restarts: usize,
+    /// A repair that waits for the end of a sound.
+    wanted: Option<bool>,
     pub repairs: usize,
     pub ended: bool,
 }
@@ -67,6 +69,7 @@ impl Browser {
             heard_at: None,
             tried_at: now,
             restarts: 0,
+            wanted: None,
             repairs: 0,
             ended: false,
         };
@@ -95,6 +98,11 @@ impl Browser {
 
     pub fn say(&mut self, digits: &[u8]) {
         self.mouth.extend(sound::turn(digits));
+    }
+
+    /// A sound is being made: who takes another page or leg then would be heard to say it twice.
+    pub fn is_in_a_digit(&self) -> bool {
+        self.mouth.len() % sound::FRAMES > sound::FRAMES / 2
     }
 
     pub fn is_speaking(&self) -> bool {
@@ -164,8 +172,12 @@ impl Browser {
             self.page.heard((now - at).as_millis() as u64);
         }
         let quiet = self.heard_at.is_some_and(|at| now - at >= QUIET);
-        if let Some(restart) = wants {
-            self.repair(now, restart);
+        if let Some(restart) = wants.or(self.wanted.take()) {
+            if self.is_in_a_digit() && self.far.is_up() {
+                self.wanted = Some(restart);
+            } else {
+                self.repair(now, restart);
+            }
         } else if self.offered.is_none() && quiet && now - self.tried_at >= AGAIN && self.page.is_up() {
             self.repair(now, true);
         }
@@ -193,9 +205,10 @@ impl Browser {
     }
 
     /// The tab is loaded anew, or a second one is opened, which knows nothing of the first.
-    pub fn another_page(&mut self, now: Instant, is_reload: bool) {
+    pub fn another_page(&mut self, now: Instant, keeps: bool, is_reload: bool) {
+        self.wanted = None;
         let kept = if is_reload { self.page.kept() } else { Kept::default() };
-        if !is_reload {
+        if !keeps {
             self.keeping.forget();
         }
         self.page = Page::open(self.wire.addr, &self.session, &self.token, kept);

@@ -47,13 +47,13 @@ pub mod browser;
 mod drive;
 #[path = "../../continuity/judge.rs"]
 pub mod judge;
+#[path = "../../support/keeping.rs"]
+mod keeping;
 #[path = "../../continuity/logs.rs"]
 mod logs;
 pub mod net;
 #[path = "../../continuity/network.rs"]
 mod network;
-#[path = "../../support/keeping.rs"]
-mod keeping;
 mod one;
 #[path = "../../continuity/page.rs"]
 mod page;

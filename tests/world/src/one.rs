@@ -376,8 +376,12 @@ impl One<'_> {
         }
         let Some(begun) = self.begun else { return };
         let due = |(after, fault): &&(u64, Fault)| {
-            // a dead process is told of nothing, and dies once
-            let waits = self.starts_at.is_some() && matches!(fault, Fault::Killed(_));
+            // who is dead does not die; nobody takes another page in the middle of a sound
+            let waits = match fault {
+                Fault::Killed(_) => self.starts_at.is_some(),
+                Fault::Reloads | Fault::SecondTab => self.browser.is_in_a_digit(),
+                _ => false,
+            };
             !waits && at >= begun + Duration::from_millis(*after)
         };
         let Some((_, fault)) = self.schedule.faults.first().filter(due).copied() else {
@@ -415,8 +419,9 @@ impl One<'_> {
                 vivavoce::clock::follow_the_runtime(vivavoce::clock::wall() + time::Duration::seconds(seconds));
             }
             Fault::SocketBreaks => self.browser.wire.break_all(),
-            Fault::Reloads => self.browser.another_page(at, true),
-            Fault::SecondTab => self.browser.another_page(at, false),
+            Fault::Reloads => self.browser.another_page(at, true, true),
+            // what nobody could be sent yet is on the shelf that the tabs of a browser share
+            Fault::SecondTab => self.browser.another_page(at, self.net.is_cut, false),
             Fault::Weather => {
                 self.net.weather = Weather {
                     lost: 0,
