@@ -9,7 +9,7 @@ use crate::{
     peer::{Peer, RATE, Voice, wall_ms},
     stack::Seat,
 };
-use serde_json::{Value, json};
+use serde_json::json;
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 use vivavoce_simulator::judge::{Pattern, encode};
 
@@ -104,6 +104,11 @@ impl Candidate {
         self.is_hurried = true;
         self.offered = None;
         self.page.suspect();
+    }
+
+    /// The system takes the microphone away, or gives it back.
+    pub fn hold_microphone(&self, on: bool) {
+        self.voice.hold(on);
     }
 
     /// From here on it has another address.

@@ -14,6 +14,8 @@
 #![allow(clippy::large_futures, clippy::large_stack_arrays, reason = "a test's own stack")]
 
 mod candidate;
+#[path = "../support/disk.rs"]
+mod disk;
 mod ear;
 mod interview;
 mod judge;

@@ -4,7 +4,6 @@
 //! load balancer's health check would.
 
 use crate::{network::Wire, stack::Stack};
-use serde_json::Value;
 use std::{
     collections::BTreeMap,
     net::{SocketAddr, TcpListener, UdpSocket},
@@ -13,6 +12,7 @@ use std::{
     time::Duration,
 };
 use tokio::process::{Child, Command};
+use vivavoce_simulator::Simulator;
 
 /// From the start of a process to its readiness.
 const READY_MAX: Duration = Duration::from_secs(30);
@@ -33,13 +33,17 @@ pub struct Relays {
 
 impl Relays {
     /// So many processes beside a simulator. `database`: theirs in common; None: the first one's own file.
-    pub async fn start(count: usize, defaults: Value, vars: &[(&str, &str)], database: Option<&str>) -> (Self, Stack) {
-        let (simulator, data) = Stack::surroundings(defaults).await;
+    pub async fn start(
+        count: usize,
+        (simulator, data): (Simulator, tempfile::TempDir),
+        vars: &[(&str, &str)],
+        database: Option<&str>,
+    ) -> (Self, Stack) {
         let sim = format!("http://{}", simulator.addr());
         let mut all = vec![];
         for n in 0..count {
             let folder = data.path().join(n.to_string());
-            std::fs::create_dir(&folder).unwrap();
+            std::fs::create_dir_all(&folder).unwrap();
             let mut relay = Relay::new(&sim, &folder, vars, database);
             if n == 0 {
                 let told = relay.command(&["migrate", "--sample"]).output().await.unwrap();

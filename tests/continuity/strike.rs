@@ -137,11 +137,17 @@ impl Strike {
                 candidate.wire.break_all();
             }
             Fault::Reload => candidate.reload().await,
-            Fault::KilledAndBack | Fault::KilledForAnother | Fault::Terminated | Fault::StoreStopped => {
-                let Place::Beside { relays, database } = place else {
+            Fault::Microphone => candidate.hold_microphone(true),
+            Fault::KilledAndBack
+            | Fault::KilledForAnother
+            | Fault::Terminated
+            | Fault::StoreStopped
+            | Fault::DiskFull => {
+                let Place::Beside { relays, database, disk } = place else {
                     return;
                 };
                 match self.fault {
+                    Fault::DiskFull => disk.as_ref().expect("it has one").fill(),
                     Fault::KilledAndBack => {
                         relays.all[0].kill().await;
                         relays.all[0].start();
@@ -179,6 +185,12 @@ impl Strike {
                 candidate.hurry();
             }
             Fault::SocketAway => candidate.wire.cut(false),
+            Fault::Microphone => candidate.hold_microphone(false),
+            Fault::DiskFull => {
+                if let Place::Beside { disk: Some(disk), .. } = place {
+                    disk.make_room();
+                }
+            }
             Fault::StoreStopped => {
                 if let Place::Beside {
                     database: Some(server), ..

@@ -186,6 +186,18 @@ impl House {
         calls
     }
 
+    /// How often the AI service was called so far.
+    pub async fn dialled(&self) -> usize {
+        self.read("calls").await["calls"].as_array().expect("calls").len()
+    }
+
+    /// A fault of the AI service's, in its control's words.
+    pub async fn fault(&self, fault: &Value) {
+        let url = format!("{}/control/faults", self.sim);
+        let answer = self.http.post(url).json(fault).send().await.unwrap();
+        assert!(answer.status().is_success(), "{fault}");
+    }
+
     async fn read(&self, what: &str) -> Value {
         let answer = self.http.get(format!("{}/control/{what}", self.sim)).send().await;
         answer.unwrap().json().await.unwrap()

@@ -12,10 +12,13 @@
 #![allow(clippy::large_futures, clippy::large_stack_arrays, reason = "a test's own stack")]
 
 mod death;
+#[path = "../support/disk.rs"]
+mod disk;
 mod handover;
 mod house;
 #[path = "../support/logs.rs"]
 mod logs;
+mod memory;
 mod page;
 #[path = "../support/peer.rs"]
 mod peer;

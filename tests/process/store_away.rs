@@ -3,6 +3,7 @@
 
 use crate::{
     death::under_way,
+    disk::Disk,
     house::{House, SOON},
     page::Page,
     postgres::Server,
@@ -10,13 +11,7 @@ use crate::{
     stack::until,
 };
 use serde_json::Value;
-use std::{
-    fs::File,
-    io::Write,
-    path::{Path, PathBuf},
-    process::Command,
-    time::Duration,
-};
+use std::{path::Path, time::Duration};
 
 /// How long the database is away; `VIVAVOCE_LONG=1`: as long as the product promises.
 fn outage() -> Duration {
@@ -129,43 +124,6 @@ async fn a_database_that_is_away_is_not_noticed() {
     assert!(!page.messages().iter().any(of_legs), "no leg was lost");
     assert!(longest_pause(&page, stopped) < 1_000);
     page.close().await;
-}
-
-/// A disk of a few MiB, unmounted on drop.
-struct Disk {
-    at: PathBuf,
-}
-
-impl Disk {
-    fn mount(at: &Path, mib: u32) -> Self {
-        std::fs::create_dir_all(at).unwrap();
-        let size = format!("size={mib}m,mode=0777");
-        let mounted = Command::new("mount")
-            .args(["-t", "tmpfs", "-o", &size, "tmpfs"])
-            .arg(at)
-            .status();
-        assert!(
-            mounted.unwrap().success(),
-            "these tests mount a small disk, which takes root"
-        );
-        Self { at: at.to_owned() }
-    }
-
-    fn fill(&self) {
-        let mut file = File::create(self.at.join("filler")).unwrap();
-        let block = vec![7_u8; 4096];
-        while file.write_all(&block).is_ok() {}
-    }
-
-    fn make_room(&self) {
-        std::fs::remove_file(self.at.join("filler")).unwrap();
-    }
-}
-
-impl Drop for Disk {
-    fn drop(&mut self) {
-        _ = Command::new("umount").arg("-l").arg(&self.at).status();
-    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -42,6 +42,13 @@ impl Keeping {
         streams
     }
 
+    /// What is kept of a stream from then until then.
+    pub fn sent(&self, stream: u32, from: u32, to: Option<u32>) -> Vec<Vec<u8>> {
+        let is_within = |it: &&Sent| !is_before(it.time, from) && to.is_none_or(|to| is_before(it.time, to));
+        let of_stream = self.sent.iter().filter(|it| it.stream == stream);
+        of_stream.filter(is_within).map(|it| it.opus.clone()).collect()
+    }
+
     /// The relay wants nothing more of that stream from before then.
     fn acknowledged(&mut self, stream: u32, up_to: u32) {
         self.sent.retain(|it| it.stream != stream || !is_before(it.time, up_to));

@@ -11,7 +11,10 @@ use rtc::{
 };
 use std::{
     collections::VecDeque,
-    sync::{Arc, Mutex, MutexGuard},
+    sync::{
+        Arc, Mutex, MutexGuard,
+        atomic::{AtomicBool, Ordering},
+    },
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 use tokio::{
@@ -37,6 +40,8 @@ use keeping::{Keeping, Sent};
 
 pub const RATE: u32 = 48_000;
 const FRAME: usize = 960;
+/// A sample below this is nothing that is said.
+const QUIET: u16 = 200;
 
 /// One decoded packet: when it came, its RTP timestamp, its sound.
 #[derive(Clone)]
@@ -63,6 +68,8 @@ pub struct Voice {
     spoken: Mutex<Vec<Spoken>>,
     ears: Mutex<Vec<Heard>>,
     messages: Mutex<Vec<String>>,
+    /// The microphone gives nothing.
+    is_held: AtomicBool,
     /// What the microphone has sent, as a page keeps it.
     sent: Mutex<Keeping>,
 }
@@ -133,6 +140,17 @@ impl Voice {
     /// Frames still to be spoken.
     pub fn unspoken(&self) -> usize {
         self.mouth.lock().unwrap().len()
+    }
+
+    /// The microphone is taken away, at the next quiet moment, or given back.
+    pub fn hold(&self, on: bool) {
+        self.is_held.store(on, Ordering::Relaxed);
+    }
+
+    fn is_silent(&self) -> bool {
+        let mouth = self.mouth.lock().unwrap();
+        let is_quiet = |frame: &[i16]| frame.iter().all(|sample| sample.unsigned_abs() < QUIET);
+        self.is_held.load(Ordering::Relaxed) && mouth.front().is_none_or(|(frame, _)| is_quiet(frame))
     }
 
     /// What was heard so far, through `read`.
@@ -336,8 +354,7 @@ impl Peer {
 
     /// What was sent in RTP times `from` to `to`.
     pub fn sent(&self, from: u32, to: Option<u32>) -> Vec<Vec<u8>> {
-        let sent = self.shared.sent(self.ssrc, from, to);
-        sent.into_iter().map(|it| it.opus).collect()
+        self.shared.keeping().sent(self.ssrc, from, to)
     }
 
     /// Whether ICE could be restarted on it.
@@ -389,6 +406,10 @@ async fn speak(shared: Arc<Voice>, track: Arc<TrackLocalStaticRTP>, ssrc: u32) {
     let (mut sequence, mut timestamp) = (1u16, 1u32);
     loop {
         ticks.tick().await;
+        if shared.is_silent() {
+            timestamp = timestamp.wrapping_add(FRAME as u32);
+            continue;
+        }
         let (pcm, mark) = shared
             .mouth
             .lock()

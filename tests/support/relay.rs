@@ -123,6 +123,14 @@ impl Relay {
         kill(Pid::from_raw(pid), signal).unwrap();
     }
 
+    /// What it has of the machine's memory now, in KiB.
+    pub fn memory_kib(&self) -> u64 {
+        let pid = self.child.id().expect("it runs");
+        let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
+        let line = status.lines().find(|line| line.starts_with("VmRSS:")).unwrap();
+        line.split_whitespace().nth(1).unwrap().parse().unwrap()
+    }
+
     /// SIGKILL, and gone when this returns.
     pub async fn kill(&mut self) {
         self.child.kill().await.unwrap();

@@ -25,7 +25,7 @@ impl Machine {
             self.silence();
             self.goodbye_was_not_heard();
         }
-        self.owed |= self.floor.waits();
+        self.owed |= self.floor.waits() || self.watch.is_due();
         self.floor.forget_wishes();
         self.watch.rest();
         self.actions.push_back(Action::CutAtHeard);

@@ -16,6 +16,11 @@ impl Watch {
         *self = Self::default();
     }
 
+    /// An answer is waited for.
+    pub(super) fn is_due(&self) -> bool {
+        self.since.is_some()
+    }
+
     pub(super) fn begin(&mut self, now: Instant) {
         self.since = Some(now);
     }
@@ -29,8 +34,13 @@ impl Machine {
 
     /// The candidate has ceased to speak: turn detection will have the AI answer.
     pub(super) fn turn_ended(&mut self, now: Instant) {
-        if self.ai_ready && self.goodbye.is_none() && self.candidate_hears() && self.is_quiet() {
+        if !self.ai_ready || self.goodbye.is_some() || !self.is_quiet() {
+            return;
+        }
+        if self.candidate_hears() {
             self.watch.begin(now);
+        } else {
+            self.owed = true; // they are answered when they are back, whether or not one begins meanwhile
         }
     }
 

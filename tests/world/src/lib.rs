@@ -26,9 +26,10 @@
 //! `tests/continuity/judge.rs`, the reference of the rows: the candidate's digits in the AI's last conversation and in the record
 //! once each, in order; the interviewer's count at the candidate's ear with none missing; one digit again at a seam.
 //!
-//! # What is not here yet
+//! # What is not here
 //!
-//! Process death, clock jumps, the WebSocket transport, late packets that overtake by seconds, the deliberately broken laws.
+//! A second process, SIGTERM, a store that is away (rows of `make continuity`); the WebSocket transport; packets that are overtaken by
+//! seconds; an old tab that lives on beside the new one. Random numbers of the product (SSRCs, jitter of backoffs) are not the seed's.
 
 #![allow(
     clippy::unwrap_used,
@@ -63,3 +64,16 @@ pub mod world;
 
 pub use schedule::Schedule;
 pub use world::{Outcome, World};
+
+/// A law by its name, to be broken on purpose.
+#[must_use]
+pub fn law(name: &str) -> Option<vivavoce_media::broken::Law> {
+    use vivavoce_media::broken::Law;
+    Some(match name {
+        "hold" => Law::Hold,
+        "timestamp" => Law::Timestamp,
+        "order" => Law::Order,
+        "last-item" => Law::LastItem,
+        _ => return None,
+    })
+}

@@ -11,6 +11,7 @@ use std::{
     },
     time::Instant,
 };
+use vivavoce_media::broken::{Law, break_law};
 use vivavoce_world::{Outcome, Schedule, World};
 
 struct Asked {
@@ -20,6 +21,7 @@ struct Asked {
     faults: usize,
     only: Option<String>,
     threads: usize,
+    broken: Option<Law>,
     tells: bool,
 }
 
@@ -31,6 +33,7 @@ fn read() -> Asked {
         faults: 2,
         only: None,
         threads: std::thread::available_parallelism().map_or(1, usize::from),
+        broken: None,
         tells: std::env::var_os("WORLD_TELL").is_some(),
     };
     let words: Vec<String> = std::env::args().skip(1).collect();
@@ -43,6 +46,7 @@ fn read() -> Asked {
             "--turns" => asked.turns = number() as usize,
             "--faults" => asked.faults = number() as usize,
             "--threads" => asked.threads = number() as usize,
+            "--broken" => asked.broken = Some(vivavoce_world::law(value).expect("hold, timestamp, order or last-item")),
             "--only" => asked.only = Some(value.clone()),
             _ => {}
         }
@@ -98,6 +102,7 @@ fn main() -> ExitCode {
     std::thread::scope(|scope| {
         for _ in 0..asked.threads.max(1) {
             scope.spawn(|| {
+                break_law(asked.broken);
                 let mut world = World::new();
                 loop {
                     let seed = next.fetch_add(1, Ordering::Relaxed);

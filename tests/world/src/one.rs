@@ -352,6 +352,9 @@ impl One<'_> {
         let address = SocketAddr::from(([10, 0, 0, 4], port));
         let tag = format!("w{}x{}", self.world.made, self.calls.len());
         let mut exam = json!({ "mode": "exam", "exam": { "turns": self.schedule.turns } });
+        if self.schedule.late_ms > 0 {
+            exam["faults"] = json!({ "transcripts": { "mode": "late", "ms": self.schedule.late_ms } });
+        }
         if let Some(life) = self.life.take() {
             exam["lifetime_s"] = json!(life);
         }

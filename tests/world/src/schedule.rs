@@ -113,6 +113,8 @@ pub struct Schedule {
     pub seed: u64,
     pub turns: usize,
     pub faults: Vec<(u64, Fault)>,
+    /// The service transcribes so many ms later than it should, as it does at times: answers overtake what they answer.
+    pub late_ms: u64,
 }
 
 impl Schedule {
@@ -130,7 +132,17 @@ impl Schedule {
         };
         let mut faults: Vec<(u64, Fault)> = std::iter::from_fn(&mut draw).take(count).collect();
         faults.sort_by_key(|(at, _)| *at);
-        Self { seed, turns, faults }
+        let late_ms = if dice.random_ratio(1, 3) {
+            dice.random_range(500..3_000)
+        } else {
+            0
+        };
+        Self {
+            seed,
+            turns,
+            faults,
+            late_ms,
+        }
     }
 
     /// How long the first call of the AI's lives, in s.

@@ -69,6 +69,23 @@ fn where_it_was_the_candidates_turn_nothing_is_said_when_they_are_back() {
 }
 
 #[test]
+fn an_answer_that_was_due_and_never_began_is_asked_for_when_they_are_back() {
+    for hears_to_the_end_of_the_turn in [false, true] {
+        let mut story = asked();
+        story.then(Event::CandidateSpeaks(true));
+        if hears_to_the_end_of_the_turn {
+            story.then(Event::CandidateSpeaks(false));
+            story.then(Event::CandidateLost("silent"));
+        } else {
+            story.then(Event::CandidateLost("silent"));
+            story.then(Event::CandidateSpeaks(false));
+        }
+        story.then(Event::CandidateBack);
+        assert_eq!(story.until(Deadline::GoOn), vec![Action::GoOn, Action::Respond]);
+    }
+}
+
+#[test]
 fn what_had_all_been_sent_and_was_not_heard_is_said_again() {
     let mut story = asked();
     story.then(Event::CandidateLost("silent"));
