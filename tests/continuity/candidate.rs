@@ -158,7 +158,9 @@ impl Candidate {
         self.ended |= ended;
         for message in acks {
             let frames = self.voice.keeping().answer(&message);
-            frames.into_iter().for_each(|frame| self.page.send(frame));
+            for frame in frames {
+                self.page.send(frame);
+            }
         }
         if let Some(sdp) = answer {
             self.offered = None;

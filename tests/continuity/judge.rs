@@ -171,7 +171,7 @@ fn places(facts: &Facts<'_>) -> Option<String> {
         let text = digits_in_words(entry["text"].as_str().unwrap_or_default());
         if entry["speaker"] == "ai" {
             let heard = digits_heard(entry);
-            nines += heard.iter().filter(|digit| **digit == 9).count();
+            nines += heard.iter().map(|digit| usize::from(*digit == 9)).sum::<usize>();
             perhaps += usize::from(text.get(heard.len()) == Some(&9));
             continue;
         }

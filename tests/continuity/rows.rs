@@ -45,12 +45,11 @@ impl Fault {
     /// How long the fault itself lasts, in ms; 0: it is done at once.
     pub fn lasts_ms(self) -> u64 {
         match self {
-            Fault::AiRefuses => 20_000,
+            Fault::AiRefuses | Fault::DiskFull => 20_000,
             Fault::Away(seconds) => seconds * 1_000,
             Fault::SocketAway => 5_000,
             Fault::BothLegs => 2_000,
             Fault::StoreStopped => 60_000,
-            Fault::DiskFull => 20_000,
             Fault::Microphone => 4_000,
             Fault::Nothing
             | Fault::Rotation

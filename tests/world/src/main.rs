@@ -103,7 +103,7 @@ fn main() -> ExitCode {
         for _ in 0..asked.threads.max(1) {
             scope.spawn(|| {
                 break_law(asked.broken);
-                let mut world = World::new();
+                let mut world = World::begin();
                 loop {
                     let seed = next.fetch_add(1, Ordering::Relaxed);
                     if seed >= asked.seed + asked.n {

@@ -215,11 +215,8 @@ impl One<'_> {
                 return Err(format!("turn {turn}: not heard out, only {:?}", heard()));
             }
         }
-        let think = match self.dice.random() {
-            true => Duration::from_millis(self.dice.random_range(0..400)),
-            false => Duration::from_millis(self.dice.random_range(0..15_000)),
-        };
-        let mut until = now() + think;
+        let think_max = if self.dice.random() { 400 } else { 15_000 };
+        let mut until = now() + Duration::from_millis(self.dice.random_range(0..think_max));
         if turn + 1 == self.schedule.turns {
             let whole = self.begun.map(|begun| begun + Duration::from_millis(LENGTH_MS - 5_000));
             until = until.max(whole.unwrap_or(until)).min(now() + THINK_MAX);

@@ -91,7 +91,7 @@ pub(crate) fn real() -> Instant {
 impl World {
     /// In this thread, whose time is virtual from here on.
     #[must_use]
-    pub fn new() -> Self {
+    pub fn begin() -> Self {
         crate::logs::capture();
         app::install_crypto();
         let drive = Drive::new();

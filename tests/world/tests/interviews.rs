@@ -15,7 +15,7 @@ const PART: u64 = 8;
 
 /// So many interviews from a seed on.
 fn hold(seed: u64, count: u64, faults: usize) {
-    let mut world = World::new();
+    let mut world = World::begin();
     for seed in seed..seed + count {
         let schedule = Schedule::draw(seed, 5, faults, None);
         let outcome = world.interview(&schedule);
@@ -47,7 +47,7 @@ fn undisturbed_interviews_are_whole() {
 /// How many interviews it takes until the judge finds fault with a relay that breaks that law.
 fn noticed(law: Law) {
     break_law(Some(law));
-    let mut world = World::new();
+    let mut world = World::begin();
     let found = (1..=100).find(|seed| {
         !world
             .interview(&Schedule::draw(*seed, 5, 2, None))
