@@ -29,8 +29,8 @@ continuity: web ## Every fault of the table 20 times, each in an interview of it
 
 N ?= 100
 world: ## N random interviews in virtual time, two faults each (N=20000 ARGS="--seed 1 --faults 2 --only rebinds …")
-	cargo build --locked --workspace --bin vivavoce-world
-	target/debug/vivavoce-world --n $(N) $(ARGS)
+	cargo build --locked --workspace --profile world --bin vivavoce-world
+	target/world/vivavoce-world --n $(N) $(ARGS)
 
 bench: web ## Measures the release build beside a bare UDP relay, and joins by Chromium; writes docs/benchmarks.md (ARGS="--sessions 50 …")
 	cargo build --locked --release -p vivavoce -p vivavoce-bench -p vivavoce-simulator

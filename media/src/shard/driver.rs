@@ -8,7 +8,7 @@ use super::entry::Entry;
 use super::grid::Grid;
 use super::poller::{Poller, Token};
 use super::seed::Seed;
-use crate::call::{self, Core, Output, Side};
+use crate::call::{self, Core, LastHeard, Output, Side};
 use crate::demux::{Demux, LegKey};
 use crate::handle::{Action, CallConfig, Command, Inner};
 use crate::udp::{self, Inbox, Outbox, Socket};
@@ -20,7 +20,7 @@ use std::collections::BinaryHeap;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::rc::Rc;
-use std::sync::Weak;
+use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 use tokio::sync::mpsc;
 use tokio::sync::mpsc::error::TryRecvError;
@@ -209,11 +209,7 @@ impl Driver {
                     heard,
                     id,
                     events,
-                }) => {
-                    if let Some(core) = self.open(now(), &config, call, id, events) {
-                        core.heard = heard;
-                    }
-                }
+                }) => self.open(now(), &config, (call, heard), id, events),
                 Ok(Command::Call { id, action }) => self.act(now(), id, action),
             }
         }
@@ -225,17 +221,18 @@ impl Driver {
         &mut self,
         now: Instant,
         config: &CallConfig,
-        handle: Weak<Inner>,
+        (handle, heard): (Weak<Inner>, Arc<LastHeard>),
         id: u64,
         events: mpsc::Sender<Event>,
-    ) -> Option<&mut Core> {
-        let core = Core::new(
+    ) {
+        let mut core = Core::new(
             now,
             self.seed.clock,
             self.seed.setup.clone(),
             self.seed.advertise.clone(),
             config.hold_ms_max,
         );
+        core.heard = heard;
         let entry = Entry {
             core,
             name: config.name.clone(),
@@ -248,7 +245,6 @@ impl Driver {
         };
         self.calls.insert(id, entry);
         self.seed.setup.counters.calls.set(self.calls.len() as u64);
-        self.calls.get_mut(&id).map(|entry| &mut entry.core)
     }
 
     fn act(&mut self, now: Instant, id: u64, action: Action) {

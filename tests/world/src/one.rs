@@ -376,10 +376,10 @@ impl One<'_> {
         }
         let Some(begun) = self.begun else { return };
         let due = |(after, fault): &&(u64, Fault)| {
-            // who is dead does not die; nobody takes another page in the middle of a sound
+            // who is dead does not die; a sound that is torn in two would be heard twice
             let waits = match fault {
                 Fault::Killed(_) => self.starts_at.is_some(),
-                Fault::Reloads | Fault::SecondTab => self.browser.is_in_a_digit(),
+                Fault::Reloads | Fault::SecondTab | Fault::Microphone(_) => self.browser.is_in_a_digit(),
                 _ => false,
             };
             !waits && at >= begun + Duration::from_millis(*after)
@@ -388,7 +388,8 @@ impl One<'_> {
             return;
         };
         self.schedule.faults.remove(0);
-        self.struck.push(fault);
+        let is_struck = !matches!(fault, Fault::Rotates(_)) || self.calls.len() > 1;
+        self.struck.extend(is_struck.then_some(fault));
         match fault {
             Fault::AiVanishes => self.calls.iter_mut().for_each(|call| call.is_gone = true),
             Fault::AiCloses => self.calls.iter_mut().for_each(|call| call.far.close(at)),

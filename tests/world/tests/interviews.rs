@@ -8,7 +8,7 @@
 )]
 
 use vivavoce_media::broken::{Law, break_law};
-use vivavoce_world::{Schedule, World};
+use vivavoce_world::{Schedule, World, schedule::Fault};
 
 /// Interviews of one of the parts that run beside each other, of five turns and two faults each.
 const PART: u64 = 8;
@@ -38,6 +38,34 @@ macro_rules! parts {
 
 // 64 in all; `make world N=…` does as many as are asked for.
 parts!(part_1: 0, part_2: 1, part_3: 2, part_4: 3, part_5: 4, part_6: 5, part_7: 6, part_8: 7);
+
+/// What was found once, and mended: it stays so.
+#[test]
+fn what_was_found_before_holds() {
+    let cases = [
+        // a clock set back had the record say that nothing was heard of what had long been heard
+        (69, [(28_278, Fault::ClockJumps(-300)), (39_487, Fault::AiVanishes)]),
+        // what was sent to a candidate who was away, and not yet known to be, was taken for heard
+        (231, [(1_542, Fault::Away(100)), (2_431, Fault::AiVanishes)]),
+        // an answer that was due, and never began, was nobody's once the candidate had been away
+        (554, [(50_923, Fault::AiStalls(1)), (51_298, Fault::Away(30))]),
+        // the last packet of a leg came a second too late, and was heard behind what followed
+        (108, [(16_123, Fault::Away(5)), (46_183, Fault::AiStalls(1))]),
+    ];
+    let mut world = World::begin();
+    for (seed, faults) in cases {
+        let schedule = Schedule {
+            faults: faults.to_vec(),
+            late_ms: 0,
+            ..Schedule::draw(seed, 5, 0, None)
+        };
+        assert_eq!(
+            world.interview(&schedule).violations,
+            Vec::<String>::new(),
+            "{schedule:?}"
+        );
+    }
+}
 
 #[test]
 fn undisturbed_interviews_are_whole() {
