@@ -70,6 +70,7 @@ pub struct VirtualShard {
     sends: Vec<Datagram>,
     /// Offers to an AI service that were made and not answered yet.
     dials: BTreeSet<u64>,
+    has_told: bool,
 }
 
 impl VirtualShard {
@@ -91,6 +92,7 @@ impl VirtualShard {
             calls: BTreeMap::new(),
             sends: Vec::new(),
             dials: BTreeSet::new(),
+            has_told: false,
         };
         (this, shard)
     }
@@ -192,6 +194,11 @@ impl VirtualShard {
         self.dials.len()
     }
 
+    /// Whether its handles were told something since this was asked last.
+    pub fn has_told(&mut self) -> bool {
+        std::mem::take(&mut self.has_told)
+    }
+
     /// The service has refused one.
     pub fn refused(&mut self) {
         self.dials.clear();
@@ -275,6 +282,7 @@ impl VirtualShard {
             let Some(output) = live.core.poll_output() else { break };
             match output {
                 Output::Event(event) => {
+                    self.has_told = true;
                     live.is_over |= matches!(event, Event::Closed(_));
                     if live.events.try_send(event).is_err() {
                         live.core.close(now, CloseCause::Overrun);

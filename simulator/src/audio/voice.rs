@@ -5,7 +5,7 @@
 use std::{
     collections::BTreeMap,
     io::Cursor,
-    sync::{Arc, LazyLock, OnceLock},
+    sync::{Arc, LazyLock, Mutex, OnceLock, PoisonError},
 };
 
 use bytes::Bytes;
@@ -18,6 +18,8 @@ use crate::judge::{self, Pattern};
 /// An Opus packet of 20 ms of silence.
 pub(crate) const SILENCE: &[u8] = &[0xf8, 0xff, 0xfe];
 const MAX_PACKET: usize = 1_275;
+/// Counts that are kept once they were made: an exam has ten.
+const COUNTS_MAX: usize = 64;
 
 /// A piece of speech with its words.
 #[derive(Debug, Clone)]
@@ -80,9 +82,19 @@ pub(crate) fn digits(digits: &[u8], pattern: &Pattern) -> Utterance {
 
 /// Digits from one to another as dual tones, their words being words: frame for frame as long as the next.
 pub(crate) fn count(from: u8, to: u8, pattern: &Pattern) -> Utterance {
+    static MADE: Mutex<Vec<(u8, u8, Pattern, Utterance)>> = Mutex::new(Vec::new());
+    let mut made = MADE.lock().unwrap_or_else(PoisonError::into_inner);
+    let is_it = |known: &&(u8, u8, Pattern, Utterance)| (known.0, known.1, known.2) == (from, to, *pattern);
+    if let Some(known) = made.iter().find(is_it) {
+        return known.3.clone();
+    }
     let digits: Vec<u8> = (from..=to).collect();
     let spoken = self::digits(&digits, pattern);
-    Utterance::new(judge::words_of(&digits), spoken.packets().to_vec())
+    let spoken = Utterance::new(judge::words_of(&digits), spoken.packets().to_vec());
+    if made.len() < COUNTS_MAX {
+        made.push((from, to, *pattern, spoken.clone()));
+    }
+    spoken
 }
 
 fn encode(pcm48: &[i16]) -> Vec<Bytes> {

@@ -28,8 +28,8 @@ const FLOOR: f32 = 2.5e-5;
 pub struct Detector {
     window: usize,
     hop: usize,
-    low: [f32; 4],
-    high: [f32; 4],
+    /// Of the four low frequencies, then of the four high ones.
+    tones: [f32; 8],
     pcm: VecDeque<i16>,
     /// Sample number of the front of `pcm`.
     front: u64,
@@ -59,8 +59,7 @@ impl Detector {
         Self {
             window: (rate / 50) as usize,
             hop: (rate / 200) as usize,
-            low: LOW_HZ.map(coefficient),
-            high: HIGH_HZ.map(coefficient),
+            tones: std::array::from_fn(|i| coefficient(if i < 4 { LOW_HZ[i] } else { HIGH_HZ[i - 4] })),
             pcm: VecDeque::new(),
             front: 0,
             state: State::Quiet,
@@ -156,23 +155,16 @@ impl Detector {
     }
 
     /// The digit that the window at the front holds, if any.
-    fn measure(&self) -> Option<u8> {
-        let samples = || self.pcm.iter().take(self.window).map(|s| f32::from(*s) / 32_768.0);
-        let energy: f32 = samples().map(|s| s * s).sum();
+    fn measure(&mut self) -> Option<u8> {
+        let window = &self.pcm.make_contiguous()[..self.window];
+        let energy: f32 = window.iter().map(|s| scaled(*s).powi(2)).sum();
         let n = self.window as f32;
         if energy / n < FLOOR {
             return None;
         }
-        // |X(f)|² · 2/N is the energy that a tone of that frequency puts into the window.
-        let power = |coefficient: f32| {
-            let (mut a, mut b) = (0.0f32, 0.0f32);
-            for s in samples() {
-                (a, b) = (s + coefficient * a - b, a);
-            }
-            (a * a + b * b - coefficient * a * b) * 2.0 / n
-        };
-        let (row, low) = strongest(&self.low.map(power))?;
-        let (column, high) = strongest(&self.high.map(power))?;
+        let powers = powers(window, self.tones);
+        let (row, low) = strongest(&powers[..4])?;
+        let (column, high) = strongest(&powers[4..])?;
         // Codecs and browsers tilt the two tones against each other; 9 dB either way is let pass.
         let twisted = low > high * 8.0 || high > low * 8.0;
         if twisted || low + high < energy * 0.55 {
@@ -182,8 +174,25 @@ impl Detector {
     }
 }
 
+fn scaled(sample: i16) -> f32 {
+    f32::from(sample) / 32_768.0
+}
+
+/// |X(f)|² · 2/N of each tone: the energy that it puts into the window (Goertzel, all tones in one pass).
+fn powers(window: &[i16], tones: [f32; 8]) -> [f32; 8] {
+    let (mut a, mut b) = ([0.0f32; 8], [0.0f32; 8]);
+    for sample in window {
+        let s = scaled(*sample);
+        for ((a, b), coefficient) in a.iter_mut().zip(&mut b).zip(tones) {
+            (*a, *b) = (s + coefficient * *a - *b, *a);
+        }
+    }
+    let n = window.len() as f32;
+    std::array::from_fn(|i| (a[i] * a[i] + b[i] * b[i] - tones[i] * a[i] * b[i]) * 2.0 / n)
+}
+
 /// Index and power of the strongest of four, if it stands 6 dB above the second.
-fn strongest(powers: &[f32; 4]) -> Option<(usize, f32)> {
+fn strongest(powers: &[f32]) -> Option<(usize, f32)> {
     let (best, power) = powers.iter().copied().enumerate().max_by(|a, b| a.1.total_cmp(&b.1))?;
     let second = powers
         .iter()

@@ -9,8 +9,8 @@ use std::{
 use vivavoce_media::world::Datagram;
 
 /// Half of the round trip, to the candidate and to the AI service.
-const CANDIDATE_MS: u64 = 25;
-const AI_MS: u64 = 8;
+const CANDIDATE: Duration = Duration::from_millis(25);
+const AI: Duration = Duration::from_micros(7_500);
 
 /// What the candidate's path does to datagrams, per mille.
 #[derive(Clone, Copy, Debug, Default)]
@@ -73,7 +73,7 @@ impl Net {
         if datagram.from == self.inside {
             datagram.from = self.outside;
         }
-        let mut delay = Duration::from_millis(if is_candidates { CANDIDATE_MS } else { AI_MS });
+        let mut delay = if is_candidates { CANDIDATE } else { AI };
         if is_candidates {
             let mut hits = |per_mille: u32| per_mille > 0 && self.dice.random_range(0..1_000) < per_mille;
             if hits(self.weather.lost) {

@@ -15,7 +15,6 @@ use std::{
     net::SocketAddr,
     time::{Duration, Instant},
 };
-use vivavoce_media::world::GRAIN;
 
 const FRAME: Duration = Duration::from_millis(20);
 /// Pause after the interviewer's nine.
@@ -25,7 +24,11 @@ const ANSWER_MAX: Duration = Duration::from_secs(45);
 /// Longer silence has the interviewer ask whether anybody is there.
 const THINK_MAX: Duration = Duration::from_secs(28);
 /// How far time goes at most while something is in the air on real I/O, and what that is given of real time.
-const SLOW: (Duration, Duration) = (Duration::from_millis(4), Duration::from_micros(200));
+const SLOW: (Duration, Duration) = (Duration::from_millis(5), Duration::from_micros(200));
+/// Time goes from one of its points to another: what is due in between is due together.
+const GRID: Duration = Duration::from_micros(2_500);
+/// Tasks have a turn so often at least, and whenever a call has told them something. Packets do not wait for them.
+const TURN: Duration = Duration::from_millis(10);
 /// The longest that a dial holds the clock, real time.
 const DIAL_REAL_MAX: Duration = Duration::from_secs(1);
 
@@ -60,6 +63,8 @@ pub(crate) struct One<'a> {
     pub(crate) dies: bool,
     /// Since when a dial holds the clock, real time.
     pub(crate) dialling: Option<Instant>,
+    /// When the tasks had their turn last.
+    pub(crate) settled: Instant,
 }
 
 impl One<'_> {
@@ -241,7 +246,12 @@ impl One<'_> {
 
     /// Everything that is due; then on to what is due next.
     async fn step(&mut self) {
-        self.settle().await;
+        let is_due = now() >= self.settled + TURN || self.dies || self.world.shard.dials() > 0;
+        if is_due {
+            self.settle().await;
+        } else if self.pump_on() {
+            self.settle().await;
+        }
         if std::mem::take(&mut self.dies) {
             self.world.kill().await;
             self.dialling = None;
@@ -268,13 +278,28 @@ impl One<'_> {
             self.starts_at,
         ];
         let next = dues.into_iter().flatten().min().unwrap_or(at + FRAME);
-        let by = next.saturating_duration_since(at).clamp(GRAIN, limit);
-        let drive = self.world.drive.clone();
-        drive.advance(by).await;
+        let by = self.on_grid(next).saturating_duration_since(at).min(limit);
+        self.world.drive.advance(by);
+    }
+
+    /// What only datagrams move. Answers whether the tasks have been told something by it.
+    fn pump_on(&mut self) -> bool {
+        while self.pump() {}
+        self.world.shard.has_told()
+    }
+
+    /// The next point of the grid at or after that, and after now.
+    fn on_grid(&self, due: Instant) -> Instant {
+        let grid = GRID.as_micros() as u64;
+        let since = due
+            .saturating_duration_since(self.world.began)
+            .max(now() - self.world.began + Duration::from_micros(1));
+        self.world.began + Duration::from_micros((since.as_micros() as u64).div_ceil(grid) * grid)
     }
 
     /// Lets everything run until nothing moves.
     async fn settle(&mut self) {
+        self.settled = now();
         let mut quiet = 0;
         while quiet < 2 {
             drive::turn().await;

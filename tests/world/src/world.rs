@@ -65,6 +65,8 @@ pub struct World {
     pub(crate) dials: mpsc::Receiver<Dial>,
     data: tempfile::TempDir,
     pub(crate) made: u64,
+    /// When its time began.
+    pub(crate) began: Instant,
 }
 
 /// Polls something that waits for real I/O, with the clock held.
@@ -127,6 +129,7 @@ impl World {
             dials,
             data,
             made: 0,
+            began: now(),
         }
     }
 
@@ -225,6 +228,7 @@ impl World {
             mic_at: None,
             dies: false,
             dialling: None,
+            settled: now(),
         };
         let began = real();
         let mut outcome = one.run().await;
