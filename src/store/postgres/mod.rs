@@ -116,7 +116,10 @@ type Tx = Transaction<'static, Postgres>;
 /// Named statements do not survive a pooler in transaction mode.
 const PERSISTENT: bool = false;
 mod dialect {
-    pub(super) const NOW: &str = "SELECT clock_timestamp() AS now";
+    pub(super) async fn now(tx: &mut super::Connection) -> super::Result<time::OffsetDateTime> {
+        let asked = sqlx::query_scalar("SELECT clock_timestamp()").persistent(super::PERSISTENT);
+        Ok(asked.fetch_one(tx).await?)
+    }
     pub(super) const SESSIONS_ADRIFT: &str = "SELECT * FROM vivavoce.sessions_adrift($1, $2, $3)";
     pub(super) const NO_TENANT_YET: &str = "SELECT vivavoce.no_tenant_yet() AS none_yet";
     pub(super) const INVITATION_BY_TOKEN: &str = "SELECT * FROM vivavoce.invitation_by_token($1)";

@@ -14,13 +14,8 @@ use time::OffsetDateTime;
 /// A process that has been silent for this long has no row any more.
 const FORGOTTEN_AFTER: Duration = Duration::from_secs(24 * 3600);
 
-async fn now(tx: &mut Connection) -> Result<OffsetDateTime> {
-    let row = ask(dialect::NOW).fetch_one(tx).await?;
-    rows::at(&row, "now")
-}
-
 pub(super) async fn begin(tx: &mut Connection, process: &Process, told: OffsetDateTime) -> Result<()> {
-    let now = now(tx).await?;
+    let now = dialect::now(tx).await?;
     ask("DELETE FROM processes WHERE beat_at < $1")
         .bind(At(now - FORGOTTEN_AFTER))
         .execute(&mut *tx)
@@ -52,7 +47,7 @@ pub(super) async fn beat(
     is_draining: bool,
     told: OffsetDateTime,
 ) -> Result<Option<i64>> {
-    let now = now(tx).await?;
+    let now = dialect::now(tx).await?;
     let row = ask("UPDATE processes SET beat_at = $2, is_draining = $3, told_at = $4
                    WHERE id = $1 AND ended_at IS NULL RETURNING pokes")
     .bind(Id(id.0))
@@ -73,7 +68,7 @@ pub(super) async fn end(tx: &mut Connection, id: ProcessId) -> Result<()> {
 }
 
 pub(super) async fn living(tx: &mut Connection, within: Duration) -> Result<Vec<SeenProcess>> {
-    let now = now(tx).await?;
+    let now = dialect::now(tx).await?;
     let rows = ask("SELECT id, url, is_draining, beat_at FROM processes
                     WHERE beat_at > $1 AND ended_at IS NULL ORDER BY beat_at DESC, id")
     .bind(At(now - within))
@@ -89,7 +84,7 @@ pub(super) async fn take(
     by: ProcessId,
     dead_after: Duration,
 ) -> Result<LeaseTaken> {
-    let now = now(tx).await?;
+    let now = dialect::now(tx).await?;
     let former = ask("SELECT p.id, p.told_at, p.ended_at IS NOT NULL AS has_ended
                       FROM session_leases l JOIN processes p ON p.id = l.process_id
                       WHERE l.tenant_id = $1 AND l.session_id = $2 AND p.id <> $3")
@@ -166,7 +161,7 @@ pub(super) async fn poke_owner(tx: &mut Connection, tenant: TenantId, session: S
 }
 
 pub(super) async fn lease(tx: &mut Connection, tenant: TenantId, session: SessionId) -> Result<Option<Lease>> {
-    let now = now(tx).await?;
+    let now = dialect::now(tx).await?;
     let row = ask(
         "SELECT l.fence, l.wanted_by IS NOT NULL AS is_wanted, p.id, p.url, p.is_draining, p.beat_at
                    FROM session_leases l LEFT JOIN processes p ON p.id = l.process_id AND p.ended_at IS NULL
@@ -223,7 +218,7 @@ pub(super) async fn adrift(
     overdue_by: Duration,
     most: u32,
 ) -> Result<Vec<(TenantId, SessionId)>> {
-    let now = now(tx).await?;
+    let now = dialect::now(tx).await?;
     let rows = ask(dialect::SESSIONS_ADRIFT)
         .bind(At(now - dead_after))
         .bind(At(now - overdue_by))

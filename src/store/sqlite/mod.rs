@@ -126,8 +126,11 @@ type Tx = Transaction<'static, Sqlite>;
 /// Prepared statements are kept by the connection.
 const PERSISTENT: bool = true;
 mod dialect {
-    /// Microseconds since 1970, as all times here (`column.rs`).
-    pub(super) const NOW: &str = "SELECT CAST(unixepoch('subsec') * 1000000 AS INTEGER) AS now";
+    /// SQLite's clock is that of the machine, which all its processes are on: it is not asked for what is known here.
+    #[expect(clippy::unused_async, reason = "Postgres asks its server")]
+    pub(super) async fn now(_tx: &mut super::Connection) -> super::Result<time::OffsetDateTime> {
+        Ok(crate::clock::wall())
+    }
     pub(super) const SESSIONS_ADRIFT: &str = "
         SELECT s.tenant_id, s.id AS session_id
         FROM interview_sessions s JOIN positions p ON p.tenant_id = s.tenant_id AND p.id = s.position_id

@@ -1,12 +1,12 @@
-//! Two runtimes in one thread, turn by turn, under one clock: the world's own, and the server's, which can be dropped as a process dies.
+//! A few runtimes in one thread, turn by turn, under one clock: the world's own, and each server's, which can be dropped as a process dies.
 //!
 //! A future that is driven is polled, then the server has a turn, then it is polled again: whatever it waits for, it waits for
 //! nothing but the other's turn. Time goes on in both at once, by [`Drive::advance`] alone.
 
-use crate::world::{now, real};
+use crate::world::now;
 use std::{
-    cell::{Cell, RefCell},
-    pin::pin,
+    cell::RefCell,
+    pin::{Pin, pin},
     rc::Rc,
     sync::Arc,
     task::{Context, Poll, Waker},
@@ -20,21 +20,38 @@ use vivavoce::{
 };
 use vivavoce_media::Shard;
 
+/// Processes at most.
+pub const SERVERS: usize = 2;
 /// How often tasks of one runtime are let go on before the other has its turn.
 const YIELDS: usize = 1;
-/// Real time that a server's start is given before its timers go on.
-const START_REAL: Duration = Duration::from_millis(20);
 
 enum Order {
-    Start(Box<dyn Fn() -> Config>, Arc<[Shard]>),
-    Kill,
+    Start(Start),
+    Kill(usize),
+    Stop(usize, Running),
+}
+
+/// A server that is to be started.
+pub struct Start {
+    /// Which one.
+    pub nth: usize,
+    pub config: Box<dyn Fn() -> Config>,
+    pub shards: Arc<[Shard]>,
+}
+
+#[derive(Default)]
+struct Server {
+    /// `None`: its process is dead.
+    runtime: Option<Runtime>,
+    /// Time that has gone on in the world and not yet in it.
+    owed: Duration,
+    /// Until it has stopped, where it was told to.
+    stopping: Option<Pin<Box<dyn Future<Output = ()>>>>,
 }
 
 pub struct Drive {
     ours: Runtime,
-    server: RefCell<Option<Runtime>>,
-    /// Time that has gone on in the world and not yet in the server.
-    owed: Cell<Duration>,
+    servers: RefCell<[Server; SERVERS]>,
     order: RefCell<Option<Order>>,
     started: RefCell<Option<Running>>,
 }
@@ -68,8 +85,7 @@ impl Drive {
     pub fn new() -> Rc<Self> {
         Rc::new(Self {
             ours: paused(),
-            server: RefCell::default(),
-            owed: Cell::default(),
+            servers: RefCell::default(),
             order: RefCell::default(),
             started: RefCell::default(),
         })
@@ -96,14 +112,15 @@ impl Drive {
 
     /// Time goes on, for all; tasks see it at their next turn.
     pub fn advance(&self, by: Duration) {
-        self.owed.set(self.owed.get() + by);
+        for server in &mut *self.servers.borrow_mut() {
+            server.owed += by;
+        }
         // the first poll moves the clock, what follows would give a turn
         let _ = pin!(tokio::time::advance(by)).poll(&mut Context::from_waker(Waker::noop()));
     }
 
-    /// A server; callers are let in.
-    pub async fn start(&self, config: impl Fn() -> Config + 'static, shards: Arc<[Shard]>) -> Running {
-        *self.order.borrow_mut() = Some(Order::Start(Box::new(config), shards));
+    pub async fn start(&self, start: Start) -> Running {
+        *self.order.borrow_mut() = Some(Order::Start(start));
         loop {
             turn().await;
             if let Some(running) = self.started.borrow_mut().take() {
@@ -113,36 +130,64 @@ impl Drive {
     }
 
     /// As `kill -9` does, but for what its threads have already in hand.
-    pub async fn kill(&self) {
-        *self.order.borrow_mut() = Some(Order::Kill);
+    pub async fn kill(&self, nth: usize) {
+        *self.order.borrow_mut() = Some(Order::Kill(nth));
         turn().await;
     }
 
+    /// As SIGTERM does: it ends in its own time.
+    pub async fn stop(&self, nth: usize, running: Running) {
+        *self.order.borrow_mut() = Some(Order::Stop(nth, running));
+        turn().await;
+    }
+
+    pub fn is_stopping(&self, nth: usize) -> bool {
+        self.servers.borrow()[nth].stopping.is_some()
+    }
+
     fn turn(&self) {
-        let Some(server) = &*self.server.borrow() else {
-            self.owed.take();
-            return;
-        };
-        server.block_on(async {
-            let by = self.owed.take();
-            if !by.is_zero() {
-                tokio::time::advance(by).await;
+        for server in &mut *self.servers.borrow_mut() {
+            let by = std::mem::take(&mut server.owed);
+            let Server { runtime, stopping, .. } = server;
+            let Some(runtime) = runtime else { continue };
+            let is_over = runtime.block_on(async {
+                if !by.is_zero() {
+                    tokio::time::advance(by).await;
+                }
+                yields().await;
+                std::future::poll_fn(|context| {
+                    let polled = stopping.as_mut().map(|stopping| stopping.as_mut().poll(context));
+                    Poll::Ready(polled.is_some_and(|polled| polled.is_ready()))
+                })
+                .await
+            });
+            if is_over {
+                *stopping = None;
             }
-            yields().await;
-        });
+        }
     }
 
     fn obey(&self, order: Order) {
         match order {
-            Order::Kill => drop(self.server.take()),
-            Order::Start(config, shards) => {
-                self.owed.take();
-                let server = paused();
-                let (running, at) = server.block_on(begin(self.time(), &*config, shards));
+            Order::Kill(nth) => {
+                let Server { runtime, stopping, .. } = std::mem::take(&mut self.servers.borrow_mut()[nth]);
+                let _within = runtime.as_ref().map(Runtime::enter);
+                drop(stopping);
+            }
+            Order::Stop(nth, running) => self.servers.borrow_mut()[nth].stopping = Some(Box::pin(running.stop())),
+            Order::Start(start) => {
+                let nth = start.nth;
+                let runtime = paused();
+                let (running, at) = runtime.block_on(begin(self.time(), start));
                 let behind = at.saturating_duration_since(self.time());
                 self.ours.block_on(tokio::time::advance(behind));
                 *self.started.borrow_mut() = Some(running);
-                *self.server.borrow_mut() = Some(server);
+                let mut servers = self.servers.borrow_mut();
+                servers.iter_mut().for_each(|server| server.owed += behind);
+                servers[nth] = Server {
+                    runtime: Some(runtime),
+                    ..Server::default()
+                };
             }
         }
     }
@@ -152,30 +197,16 @@ impl Drive {
     }
 }
 
-/// A server that is ready, and what time it is then.
-async fn begin(from: Instant, config: &dyn Fn() -> Config, shards: Arc<[Shard]>) -> (Running, Instant) {
+/// A server that was started, and what time it is then.
+async fn begin(from: Instant, start: Start) -> (Running, Instant) {
+    let Start { config, shards, .. } = start;
     let late = from.saturating_duration_since(now());
     tokio::time::advance(late).await;
-    let mut started = pin!(async {
-        let running = loop {
-            match app::start_on(config(), Some(shards.clone())).await {
-                // the dead one's thread still closes its file
-                Err(app::Error::Journal(journal::Error::InUse)) => std::thread::sleep(Duration::from_micros(200)),
-                started => break started.expect("it starts"),
-            }
-        };
-        running.app.ready.wait().await;
-        running
-    });
-    let began = real();
     loop {
-        tokio::select! {
-            biased;
-            running = &mut started => return (running, now()),
-            () = tokio::task::yield_now() => {}
-        }
-        if began.elapsed() > START_REAL {
-            tokio::time::advance(Duration::from_millis(1)).await; // it waits for a timer, and not for the disk
+        match app::start_on(config(), Some(shards.clone())).await {
+            // the dead one's thread still closes its file
+            Err(app::Error::Journal(journal::Error::InUse)) => std::thread::sleep(Duration::from_micros(200)),
+            started => return (started.expect("it starts"), now()),
         }
     }
 }

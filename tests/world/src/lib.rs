@@ -45,6 +45,7 @@
 
 pub mod ai;
 pub mod browser;
+mod disk;
 mod drive;
 #[path = "../../continuity/judge.rs"]
 pub mod judge;
@@ -58,8 +59,10 @@ mod network;
 mod one;
 #[path = "../../continuity/page.rs"]
 mod page;
+mod process;
 pub mod schedule;
 pub mod sound;
+mod strike;
 pub mod world;
 
 pub use schedule::Schedule;

@@ -31,11 +31,10 @@ pub struct Net {
     /// The candidate's own address, and the one that the NAT shows.
     inside: SocketAddr,
     outside: SocketAddr,
-    relay: SocketAddr,
 }
 
 impl Net {
-    pub fn new(dice: SmallRng, inside: SocketAddr, relay: SocketAddr) -> Self {
+    pub fn new(dice: SmallRng, inside: SocketAddr) -> Self {
         Self {
             flying: BTreeMap::new(),
             count: 0,
@@ -44,7 +43,6 @@ impl Net {
             is_cut: false,
             inside,
             outside: SocketAddr::from(([198, 51, 100, 1], 40_000)),
-            relay,
         }
     }
 
@@ -62,7 +60,12 @@ impl Net {
     }
 
     fn is_candidates(&self, datagram: &Datagram) -> bool {
-        datagram.from == self.inside || datagram.from == self.relay
+        datagram.from == self.inside || self.is_down(datagram)
+    }
+
+    /// To the candidate, at whichever of the NAT's addresses.
+    fn is_down(&self, datagram: &Datagram) -> bool {
+        datagram.to.ip() == self.outside.ip()
     }
 
     pub fn send(&mut self, now: Instant, mut datagram: Datagram) {
@@ -102,8 +105,8 @@ impl Net {
         loop {
             let entry = self.flying.first_entry().filter(|entry| entry.key().0 <= now)?;
             let mut datagram = entry.remove();
-            let is_down = datagram.from == self.relay;
-            if self.is_cut && (is_down || datagram.to == self.relay) {
+            let is_down = self.is_down(&datagram);
+            if self.is_cut && (is_down || datagram.from.ip() == self.outside.ip()) {
                 continue;
             }
             if is_down {

@@ -5,8 +5,9 @@ use crate::{
     browser::Browser,
     drive,
     judge::{Facts, along, violations},
-    net::{Net, Weather},
+    net::Net,
     schedule::{Fault, LENGTH_MS, Schedule},
+    strike::Deed,
     world::{Outcome, World, now, real},
 };
 use rand::{Rng, rngs::SmallRng};
@@ -59,8 +60,13 @@ pub(crate) struct One<'a> {
     pub(crate) starts_at: Option<Instant>,
     /// When the microphone is given back.
     pub(crate) mic_at: Option<Instant>,
-    /// The process is to die now.
-    pub(crate) dies: bool,
+    /// What is to be done to processes now.
+    pub(crate) deeds: Vec<Deed>,
+    /// When the front leads to the other process.
+    pub(crate) led_at: Option<Instant>,
+    /// When the database can be written to again, and the disk.
+    pub(crate) store_at: Option<Instant>,
+    pub(crate) disk_at: Option<Instant>,
     /// Since when a dial holds the clock, real time.
     pub(crate) dialling: Option<Instant>,
     /// When the tasks had their turn last.
@@ -145,25 +151,14 @@ impl One<'_> {
         self.lives().await;
         let path = format!("/api/sessions/{}/complete", self.session);
         let body = json!({ "success": true, "session_id": self.session, "status": "completed" });
-        let url = format!("http://{}{path}", self.world.http_at);
+        let url = format!("http://{}{path}", self.world.processes.http());
         let request = self.world.http.post(url).bearer_auth(recruiter).json(&body).send();
         let asked = tokio::spawn(request);
         let end = now() + Duration::from_secs(90);
-        let is_here = |one: &Self| {
-            let app = one.world.app();
-            app.is_some_and(|app| app.sessions.counts().values().sum::<u64>() > 0)
-        };
-        while now() < end && (is_here(self) || !asked.is_finished()) {
+        while now() < end && (self.world.processes.sessions() > 0 || !asked.is_finished()) {
             self.step().await;
         }
         asked.abort();
-    }
-
-    /// Until there is a process.
-    async fn lives(&mut self) {
-        while self.dies || self.starts_at.is_some() {
-            self.step().await;
-        }
     }
 
     /// What the store holds once nothing more comes into it.
@@ -245,21 +240,14 @@ impl One<'_> {
     }
 
     /// Everything that is due; then on to what is due next.
-    async fn step(&mut self) {
-        let is_due = now() >= self.settled + TURN || self.dies || self.world.shard.dials() > 0;
+    pub(crate) async fn step(&mut self) {
+        let is_due = now() >= self.settled + TURN || !self.deeds.is_empty() || self.world.processes.dials() > 0;
         if is_due {
             self.settle().await;
         } else if self.pump_on() {
             self.settle().await;
         }
-        if std::mem::take(&mut self.dies) {
-            self.world.kill().await;
-            self.dialling = None;
-        }
-        if self.starts_at.is_some_and(|at| at <= now()) {
-            self.starts_at = None;
-            self.world.start_again().await;
-        }
+        self.deeds().await;
         let limit = if self.browser.is_waiting() && !self.net.is_cut {
             std::thread::sleep(SLOW.1); // real time for real I/O
             SLOW.0
@@ -270,12 +258,15 @@ impl One<'_> {
         let calls = self.calls.iter().filter_map(Call::next_due).min();
         let dues = [
             self.net.next(),
-            self.world.shard.poll_timeout(),
+            self.world.processes.poll_timeout(),
             self.browser.far.poll_timeout(),
             calls,
             Some(self.mic),
             self.back_at,
             self.starts_at,
+            self.led_at,
+            self.store_at,
+            self.disk_at,
         ];
         let next = dues.into_iter().flatten().min().unwrap_or(at + FRAME);
         let by = self.on_grid(next).saturating_duration_since(at).min(limit);
@@ -285,7 +276,7 @@ impl One<'_> {
     /// What only datagrams move. Answers whether the tasks have been told something by it.
     fn pump_on(&mut self) -> bool {
         while self.pump() {}
-        self.world.shard.has_told()
+        self.world.processes.has_told()
     }
 
     /// The next point of the grid at or after that, and after now.
@@ -306,7 +297,7 @@ impl One<'_> {
             let moved = self.pump();
             quiet = if moved { 0 } else { quiet + 1 };
             // a dial is on its way over loopback: no time passes meanwhile
-            if self.world.shard.dials() == 0 {
+            if self.world.processes.dials() == 0 {
                 self.dialling = None;
             } else if real() - *self.dialling.get_or_insert_with(real) < DIAL_REAL_MAX {
                 quiet = 0;
@@ -317,7 +308,7 @@ impl One<'_> {
     /// One round. Answers whether anything moved.
     fn pump(&mut self) -> bool {
         let at = now();
-        let mut moved = self.world.shard.obey(at);
+        let mut moved = self.world.processes.obey(at);
         while let Ok(dial) = self.world.dials.try_recv() {
             moved = true;
             self.dialled(at, dial);
@@ -336,7 +327,7 @@ impl One<'_> {
             {
                 call.datagram(at, from, &datagram.bytes);
             } else {
-                self.world.shard.datagram(at, &datagram);
+                self.world.processes.datagram(at, &datagram);
             }
         }
         if self.mic <= at {
@@ -346,9 +337,7 @@ impl One<'_> {
                 self.browser.frame();
             }
         }
-        if self.world.shard.poll_timeout().is_some_and(|due| due <= at) {
-            self.world.shard.tick(at);
-        }
+        self.world.processes.tick(at);
         self.browser.work(at);
         self.net.here(self.browser.far.address);
         let mut sends = self.browser.far.take_sends();
@@ -356,7 +345,7 @@ impl One<'_> {
             call.work(at);
             sends.extend(call.far.take_sends());
         }
-        sends.extend(self.world.shard.take_sends());
+        sends.extend(self.world.processes.take_sends());
         moved |= !sends.is_empty();
         for datagram in sends {
             self.net.send(at, datagram);
@@ -366,7 +355,7 @@ impl One<'_> {
 
     fn dialled(&mut self, at: Instant, dial: Dial) {
         if self.refuses_until.is_some_and(|until| at < until) {
-            self.world.shard.refused();
+            self.world.processes.refused();
             let _ = dial.reply.send(Err(if self.dice.random() { 503 } else { 429 }));
             return;
         }
@@ -386,83 +375,9 @@ impl One<'_> {
                 let _ = dial.reply.send(Ok((answer, format!("rtc_{tag}"))));
             }
             Err(status) => {
-                self.world.shard.refused();
+                self.world.processes.refused();
                 let _ = dial.reply.send(Err(status));
             }
         }
-    }
-
-    fn strike(&mut self, at: Instant) {
-        if self.back_at.is_some_and(|back| at >= back) {
-            self.back_at = None;
-            self.net.is_cut = false;
-            self.browser.wire.cut(false);
-            self.browser.wire.break_all();
-        }
-        let Some(begun) = self.begun else { return };
-        let due = |(after, fault): &&(u64, Fault)| {
-            // who is dead does not die; a sound that is torn in two would be heard twice
-            let waits = match fault {
-                Fault::Killed(_) => self.starts_at.is_some(),
-                Fault::Reloads | Fault::SecondTab | Fault::Microphone(_) => self.browser.is_in_a_digit(),
-                _ => false,
-            };
-            !waits && at >= begun + Duration::from_millis(*after)
-        };
-        let Some((_, fault)) = self.schedule.faults.first().filter(due).copied() else {
-            return;
-        };
-        self.schedule.faults.remove(0);
-        let is_struck = !matches!(fault, Fault::Rotates(_)) || self.calls.len() > 1;
-        self.struck.extend(is_struck.then_some(fault));
-        match fault {
-            Fault::AiVanishes => self.calls.iter_mut().for_each(|call| call.is_gone = true),
-            Fault::AiCloses => self.calls.iter_mut().for_each(|call| call.far.close(at)),
-            Fault::AiExpires => self.calls.iter_mut().for_each(|call| call.expire(at)),
-            Fault::AiRefuses(seconds) => {
-                self.lasts += Duration::from_secs(seconds);
-                self.refuses_until = Some(at + Duration::from_secs(seconds));
-                self.calls.iter_mut().for_each(|call| call.far.close(at));
-            }
-            Fault::AiStalls(answers) => self.calls.iter_mut().for_each(|call| call.stall(at, answers)),
-            Fault::Rotates(_) => {}
-            Fault::Moves => self.net.rebind(),
-            Fault::Away(seconds) => self.goes_away(at, seconds),
-            Fault::BothLegs => {
-                self.calls.iter_mut().for_each(|call| call.is_gone = true);
-                self.goes_away(at, 2);
-            }
-            Fault::Killed(ms) => {
-                self.dies = true;
-                let starts = at + Duration::from_millis(ms);
-                self.starts_at = Some(self.starts_at.map_or(starts, |known| known.max(starts)));
-            }
-            Fault::Microphone(seconds) => {
-                self.lasts += Duration::from_secs(seconds);
-                self.mic_at = Some(at + Duration::from_secs(seconds));
-            }
-            Fault::ClockJumps(seconds) => {
-                vivavoce::clock::follow_the_runtime(vivavoce::clock::wall() + time::Duration::seconds(seconds));
-            }
-            Fault::SocketBreaks => self.browser.wire.break_all(),
-            Fault::Reloads => self.browser.another_page(at, true, true),
-            // what nobody could be sent yet is on the shelf that the tabs of a browser share
-            Fault::SecondTab => self.browser.another_page(at, self.net.is_cut, false),
-            Fault::Weather => {
-                self.net.weather = Weather {
-                    lost: 0,
-                    doubled: 10,
-                    late: 30,
-                };
-            }
-        }
-    }
-
-    fn goes_away(&mut self, at: Instant, seconds: u64) {
-        self.lasts += Duration::from_secs(seconds);
-        self.net.is_cut = true;
-        self.browser.wire.cut(true);
-        let back = at + Duration::from_secs(seconds);
-        self.back_at = Some(self.back_at.map_or(back, |known| known.max(back)));
     }
 }

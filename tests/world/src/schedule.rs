@@ -24,6 +24,14 @@ pub enum Fault {
     BothLegs,
     /// The process dies and is started again after so many ms.
     Killed(u64),
+    /// The process dies, and the front leads to another from so many ms later on.
+    TakenOver(u64),
+    /// The process is told to stop, with another there.
+    Terminated,
+    /// Nothing can be written to the database for so many s.
+    StoreAway(u64),
+    /// Nothing goes on the disk for so many s.
+    DiskFull(u64),
     /// The microphone gives nothing for so many s.
     Microphone(u64),
     /// Doubling and overtaking on the candidate's path from here on.
@@ -33,7 +41,7 @@ pub enum Fault {
 }
 
 /// All kinds, by name, drawn at equal rates.
-pub const KINDS: [&str; 18] = [
+pub const KINDS: [&str; 22] = [
     "ai-vanishes",
     "ai-closes",
     "ai-expires",
@@ -49,6 +57,10 @@ pub const KINDS: [&str; 18] = [
     "second-tab",
     "both-legs",
     "kill",
+    "takeover",
+    "term",
+    "store-away",
+    "disk-full",
     "microphone",
     "weather",
     "clock",
@@ -73,6 +85,10 @@ impl Fault {
             "second-tab" => Self::SecondTab,
             "both-legs" => Self::BothLegs,
             "kill" => Self::Killed(dice.random_range(50..1_500)),
+            "takeover" => Self::TakenOver(dice.random_range(0..1_000)),
+            "term" => Self::Terminated,
+            "store-away" => Self::StoreAway(dice.random_range(5..60)),
+            "disk-full" => Self::DiskFull(dice.random_range(5..60)),
             "microphone" => Self::Microphone(dice.random_range(1..20)),
             "weather" => Self::Weather,
             "clock" => Self::ClockJumps(*[-8, 8, 300, 3_600].choose(dice)?),
@@ -97,6 +113,10 @@ impl Fault {
             Self::SecondTab => "second-tab",
             Self::BothLegs => "both-legs",
             Self::Killed(_) => "kill",
+            Self::TakenOver(_) => "takeover",
+            Self::Terminated => "term",
+            Self::StoreAway(_) => "store-away",
+            Self::DiskFull(_) => "disk-full",
             Self::Microphone(_) => "microphone",
             Self::Weather => "weather",
             Self::ClockJumps(_) => "clock",
@@ -143,6 +163,12 @@ impl Schedule {
             faults,
             late_ms,
         }
+    }
+
+    /// Another process is to be there.
+    pub fn needs_another(&self) -> bool {
+        let needs = |fault: &Fault| matches!(fault, Fault::TakenOver(_) | Fault::Terminated);
+        self.faults.iter().any(|(_, fault)| needs(fault))
     }
 
     /// How long the first call of the AI's lives, in s.

@@ -3,39 +3,30 @@
 use crate::{
     ai::{self, Dial},
     browser::Browser,
+    disk::Disk,
     drive::{self, Drive},
     net::Net,
     network::{ONE_WAY, Wire},
     one::One,
+    process::Processes,
     schedule::{Fault, Schedule},
 };
 use rand::{Rng, SeedableRng, rngs::SmallRng};
 use serde_json::{Value, json};
 use std::{
-    collections::BTreeMap,
-    net::SocketAddr,
     rc::Rc,
-    sync::{
-        Arc,
-        atomic::{AtomicU8, Ordering},
-    },
     time::{Duration, Instant},
 };
 use tokio::sync::mpsc;
 use vivavoce::{
-    app::{self, Running},
+    app,
     auth::{Caller, Role},
     clock,
-    config::Config,
 };
-use vivavoce_media::world::VirtualShard;
 
 const TENANT: &str = "018f0000-0000-7000-8000-000000000001";
 const POSITION: &str = "018f0000-0000-7000-8000-000000000002";
 const CANDIDATE: &str = "018f0000-0000-7000-8000-000000000003";
-
-/// Worlds of this process so far.
-static WORLDS: AtomicU8 = AtomicU8::new(1);
 
 /// What came of an interview.
 #[derive(Debug, Default)]
@@ -54,19 +45,15 @@ pub struct Outcome {
 
 pub struct World {
     pub(crate) drive: Rc<Drive>,
-    /// `None`: the process is dead.
-    pub(crate) running: Option<Running>,
-    /// Where its API is, dead or not.
-    pub(crate) http_at: SocketAddr,
+    pub(crate) processes: Processes,
     pub(crate) http: reqwest::Client,
-    pub(crate) shard: VirtualShard,
-    door: SocketAddr,
-    public: SocketAddr,
     pub(crate) dials: mpsc::Receiver<Dial>,
-    data: tempfile::TempDir,
+    /// That all data is on, where it can be full.
+    pub(crate) disk: Option<Disk>,
     pub(crate) made: u64,
     /// When its time began.
     pub(crate) began: Instant,
+    _data: tempfile::TempDir,
 }
 
 /// Polls something that waits for real I/O, with the clock held.
@@ -109,46 +96,23 @@ impl World {
             tempfile::tempdir()
         }
         .unwrap();
+        let disk = Disk::mount(data.path());
         let (door, dials) = ai::door().await;
-        let public = SocketAddr::from(([10, 0, 0, 2], 6_000));
-        let (shard, handle) = VirtualShard::new(now(), public, [10, 0, 0, 3].into());
-        // an address of its own, which nobody who connects is given while the process is dead
-        let nth = WORLDS.fetch_add(1, Ordering::Relaxed);
-        let any = SocketAddr::from(([127, 77, std::process::id() as u8, nth], 0));
-        let config = config(any, door, &data);
-        let running = drive.start(config, Arc::from([handle])).await;
-        hold(running.app.store.add_sample()).await.expect("sample data");
+        let mut processes = Processes::new(drive.clone(), door, data.path());
+        processes.start().await;
+        processes.ready().await;
+        let app = processes.app().expect("it was started");
+        hold(app.store.add_sample()).await.expect("sample data");
         Self {
-            http_at: running.http,
-            running: Some(running),
-            http: reqwest::Client::new(),
             drive,
-            shard,
-            door,
-            public,
+            processes,
+            http: reqwest::Client::new(),
             dials,
-            data,
+            disk,
             made: 0,
             began: now(),
+            _data: data,
         }
-    }
-
-    /// The process is gone, and all that it held.
-    pub(crate) async fn kill(&mut self) {
-        self.running = None;
-        self.drive.kill().await;
-    }
-
-    /// It is started again, on the same data, at the same addresses.
-    pub(crate) async fn start_again(&mut self) {
-        let (shard, handle) = VirtualShard::new(now(), self.public, [10, 0, 0, 3].into());
-        self.shard = shard;
-        let config = config(self.http_at, self.door, &self.data);
-        self.running = Some(self.drive.start(config, Arc::from([handle])).await);
-    }
-
-    pub(crate) fn app(&self) -> Option<&app::App> {
-        self.running.as_ref().map(|running| &running.app)
     }
 
     fn token(&self, role: Role) -> String {
@@ -158,7 +122,7 @@ impl World {
             role,
             invitation: None,
         };
-        let app = self.app().expect("nobody asks a dead process");
+        let app = self.processes.app().expect("nobody asks a dead process");
         app.tokens
             .mint(&caller, clock::wall(), Duration::from_secs(36_000))
             .unwrap()
@@ -166,7 +130,7 @@ impl World {
     }
 
     async fn post(&self, path: &str, token: &str, body: Value) -> Value {
-        let url = format!("http://{}{path}", self.http_at);
+        let url = format!("http://{}{path}", self.processes.http());
         let answer = hold(self.http.post(url).bearer_auth(token).json(&body).send())
             .await
             .unwrap();
@@ -174,7 +138,7 @@ impl World {
     }
 
     pub(crate) async fn get(&self, path: &str) -> Value {
-        let url = format!("http://{}{path}", self.http_at);
+        let url = format!("http://{}{path}", self.processes.http());
         let token = self.token(Role::Recruiter);
         let answer = hold(self.http.get(url).bearer_auth(token).send()).await.unwrap();
         hold(answer.json()).await.unwrap()
@@ -187,6 +151,10 @@ impl World {
 
     async fn whole(&mut self, schedule: &Schedule) -> Outcome {
         self.made += 1;
+        if schedule.needs_another() {
+            self.processes.start_other().await;
+            self.processes.ready().await;
+        }
         let recruiter = self.token(Role::Recruiter);
         let invited = json!({ "candidate_id": CANDIDATE, "position_id": POSITION });
         let invitation = self.post("/api/invitations", &recruiter, invited).await;
@@ -202,10 +170,10 @@ impl World {
             .as_str()
             .unwrap()
             .to_owned();
-        let wire = Wire::start(self.http_at, ONE_WAY).await;
+        let wire = Wire::start(self.processes.http(), ONE_WAY).await;
         let mut dice = SmallRng::seed_from_u64(schedule.seed ^ 0x5eed);
         let browser = Browser::join(now(), wire, &session, &token);
-        let net = Net::new(SmallRng::seed_from_u64(dice.random()), browser.far.address, self.public);
+        let net = Net::new(SmallRng::seed_from_u64(dice.random()), browser.far.address);
         let mut one = One {
             world: self,
             schedule: schedule.clone(),
@@ -226,7 +194,10 @@ impl World {
             life: schedule.life(),
             starts_at: None,
             mic_at: None,
-            dies: false,
+            deeds: vec![],
+            led_at: None,
+            store_at: None,
+            disk_at: None,
             dialling: None,
             settled: now(),
         };
@@ -234,19 +205,9 @@ impl World {
         let mut outcome = one.run().await;
         outcome.real_ms = began.elapsed().as_millis();
         one.clear(&recruiter).await;
+        if schedule.needs_another() {
+            self.processes.alone().await;
+        }
         outcome
     }
-}
-
-fn config(listen: SocketAddr, door: SocketAddr, data: &tempfile::TempDir) -> impl Fn() -> Config + 'static {
-    let vars = [
-        ("JWT_SECRET", "a secret of the world that is long enough"),
-        ("OPENAI_API_KEY", "sk-the-world"),
-        ("OPENAI_BASE_URL", &format!("http://{door}/v1")),
-        ("LISTEN_ADDR", &listen.to_string()),
-        ("METRICS_ADDR", "127.0.0.1:0"),
-        ("DATA_DIR", data.path().to_str().expect("a path in ASCII")),
-    ];
-    let vars: BTreeMap<String, String> = vars.into_iter().map(|(k, v)| (k.to_owned(), v.to_owned())).collect();
-    move || Config::from_vars(&vars).expect("a good environment")
 }
