@@ -20,6 +20,8 @@ use std::time::{Duration, Instant};
 
 /// Live speech waits so long for a browser's first answer at least, and at most: as long as the gap, between these.
 const PATIENCE: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(4));
+/// A browser of which nothing came for so long has not heard what it was asked. Live, it sends 50 packets a second.
+const OUT_OF_REACH: Duration = Duration::from_millis(500);
 /// And so long for each further frame.
 const BETWEEN_MAX: Duration = Duration::from_secs(1);
 /// And so long in all.
@@ -335,11 +337,13 @@ impl Late {
     }
 
     /// Nothing waits any longer: the packets that did, in order.
-    pub(super) fn open(&mut self) -> Vec<(Source, BytesMut)> {
+    pub(super) fn open(&mut self, now: Instant) -> Vec<(Source, BytesMut)> {
         let Some(gate) = self.gate.take() else {
             return Vec::new();
         };
-        self.is_answering = gate.is_answered;
+        // who is out of reach again, or was all the time, is not to blame
+        let is_out_of_reach = !self.is_reachable || now.saturating_duration_since(self.at) >= OUT_OF_REACH;
+        self.is_answering = gate.is_answered || (self.is_answering && is_out_of_reach);
         self.turn += 2;
         for stream in &mut self.streams {
             stream.is_awaited = false;

@@ -67,7 +67,7 @@ impl Core {
     }
 
     fn open_late(&mut self, now: Instant) {
-        for (source, mut packet) in self.late.open() {
+        for (source, mut packet) in self.late.open(now) {
             self.forward(now, Side::Candidate, source, &mut packet);
         }
         self.settle(now);

@@ -152,6 +152,16 @@ impl Schedule {
         };
         let mut faults: Vec<(u64, Fault)> = std::iter::from_fn(&mut draw).take(count).collect();
         faults.sort_by_key(|(at, _)| *at);
+        // an hour is more than an interview may last: another process could only think that its time is over
+        let changes =
+            |(_, fault): &(u64, Fault)| matches!(fault, Fault::Killed(_) | Fault::TakenOver(_) | Fault::Terminated);
+        if faults.iter().any(changes) {
+            for (_, fault) in &mut faults {
+                if let Fault::ClockJumps(seconds) = fault {
+                    *seconds = (*seconds).min(300);
+                }
+            }
+        }
         let late_ms = if dice.random_ratio(1, 3) {
             dice.random_range(500..3_000)
         } else {

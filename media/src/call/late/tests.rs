@@ -108,7 +108,7 @@ impl World {
     }
 
     fn open(&mut self) {
-        for (source, packet) in self.late.open() {
+        for (source, packet) in self.late.open(self.now) {
             self.goes(source, &packet);
         }
     }
@@ -217,6 +217,21 @@ fn a_browser_that_cannot_be_asked_is_waited_for_until_it_is_back() {
     world.kept(SSRC, 50..60, true);
     world.talks(290..300);
     assert_eq!(world.out, (0..300).collect::<Vec<_>>(), "in order");
+}
+
+#[test]
+fn a_browser_that_was_out_of_reach_again_is_not_blamed_for_its_silence() {
+    let mut world = World::new(true);
+    world.talks(0..50);
+    world.away(100);
+    world.talks(150..160);
+    world.away(1_500); // and with it goes what it was asked
+    world.pass(Duration::ZERO);
+    let before = world.out.len();
+    world.talks(1_660..1_700);
+    world.late.set_away(world.now);
+    world.talks(1_700..1_880);
+    assert_eq!(world.out.len(), before, "it is waited for as one that answers");
 }
 
 #[test]
