@@ -13,7 +13,7 @@ use std::{
     net::SocketAddr,
     time::{Duration, Instant},
 };
-use vivavoce_media::world::Far;
+use vivavoce_media::world::{Datagram, Far};
 
 /// A leg that hears nothing for so long is taken for lost; a repair that came to nothing is followed by another.
 const QUIET: Duration = Duration::from_millis(1_000);
@@ -29,8 +29,15 @@ struct Offered {
     welcomes: usize,
 }
 
+/// The tab before this one, which lives on until it is told.
+struct OldTab {
+    page: Page,
+    far: Far,
+}
+
 pub struct Browser {
     pub far: Far,
+    old: Option<OldTab>,
     pub ear: Ear,
     pub wire: Wire,
     page: Page,
@@ -56,6 +63,7 @@ impl Browser {
         let (far, offer) = Far::browser(now, SocketAddr::from(([10, 0, 0, 1], 5_000)));
         let mut browser = Self {
             far,
+            old: None,
             ear: Ear::new(),
             wire,
             page,
@@ -116,6 +124,9 @@ impl Browser {
         }
         let packet = self.mouth.pop_front().unwrap_or_else(|| sound::SILENCE.clone());
         self.far.speak(&packet);
+        if let Some(old) = &mut self.old {
+            old.far.speak(&packet); // one microphone, two tabs
+        }
         let (stream, time) = self.far.spoken();
         self.keeping.keep(Sent {
             stream,
@@ -124,14 +135,57 @@ impl Browser {
         });
     }
 
-    pub fn datagram(&mut self, now: Instant, from: SocketAddr, bytes: &[u8]) {
-        if let Some(packet) = self.far.datagram(now, from, bytes) {
+    /// Whether a peer of its is at that address.
+    pub fn has(&self, address: SocketAddr) -> bool {
+        address == self.far.address || self.old.as_ref().is_some_and(|old| old.far.address == address)
+    }
+
+    /// A tab that was replaced was not told so.
+    pub fn has_old(&self) -> bool {
+        self.old.is_some()
+    }
+
+    pub fn datagram(&mut self, now: Instant, from: SocketAddr, to: SocketAddr, bytes: &[u8]) {
+        if let Some(old) = &mut self.old
+            && to == old.far.address
+        {
+            let packet = old.far.datagram(now, from, bytes);
+            // both tabs sound in one room, until the new one does
+            if let Some(packet) = packet.filter(|_| self.heard_at.is_none()) {
+                self.ear.hear(&packet);
+            }
+        } else if let Some(packet) = self.far.datagram(now, from, bytes) {
             self.heard_at = Some(now);
             self.ear.hear(&packet);
         }
     }
 
+    /// What is to be carried.
+    pub fn take_sends(&mut self) -> Vec<Datagram> {
+        let mut sends = self.far.take_sends();
+        if let Some(old) = &mut self.old {
+            sends.extend(old.far.take_sends());
+        }
+        sends
+    }
+
+    pub fn poll_timeout(&self) -> Option<Instant> {
+        let old = self.old.as_ref().and_then(|old| old.far.poll_timeout());
+        [self.far.poll_timeout(), old].into_iter().flatten().min()
+    }
+
+    fn work_old(&mut self, now: Instant) {
+        let Some(old) = &mut self.old else { return };
+        old.far.tick(now);
+        while old.far.poll_event().is_some() {}
+        // "another tab has taken over", or it is all over: it hangs up and says no more
+        if old.page.closed().is_some() {
+            self.old = None;
+        }
+    }
+
     pub fn work(&mut self, now: Instant) {
+        self.work_old(now);
         self.far.tick(now);
         while self.far.poll_event().is_some() {}
         let waiting = self.offered.as_ref().map(|offered| offered.id.clone());
@@ -194,14 +248,16 @@ impl Browser {
         }
     }
 
-    fn another_leg(&mut self, now: Instant) {
+    /// Answers the one before.
+    fn another_leg(&mut self, now: Instant) -> Far {
         let mut address = self.far.address;
         address.set_port(address.port() + 1);
         let (far, offer) = Far::browser(now, address);
-        self.far = far;
+        let before = std::mem::replace(&mut self.far, far);
         self.heard_at = None;
         self.restarts = 0;
         self.offer(now, &offer, false);
+        before
     }
 
     /// The tab is loaded anew, or a second one is opened, which knows nothing of the first.
@@ -211,8 +267,12 @@ impl Browser {
         if !keeps {
             self.keeping.forget();
         }
-        self.page = Page::open(self.wire.addr, &self.session, &self.token, kept);
+        let page = Page::open(self.wire.addr, &self.session, &self.token, kept);
+        let page = std::mem::replace(&mut self.page, page);
         self.read = 0;
-        self.another_leg(now);
+        let far = self.another_leg(now);
+        if !is_reload {
+            self.old = Some(OldTab { page, far });
+        }
     }
 }

@@ -3,7 +3,7 @@
 use rand::{Rng, rngs::SmallRng};
 use std::{
     collections::BTreeMap,
-    net::SocketAddr,
+    net::{IpAddr, Ipv4Addr, SocketAddr},
     time::{Duration, Instant},
 };
 use vivavoce_media::world::Datagram;
@@ -11,6 +11,10 @@ use vivavoce_media::world::Datagram;
 /// Half of the round trip, to the candidate and to the AI service.
 const CANDIDATE: Duration = Duration::from_millis(25);
 const AI: Duration = Duration::from_micros(7_500);
+
+/// The address that the NAT shows, and its first port.
+const NAT: IpAddr = IpAddr::V4(Ipv4Addr::new(198, 51, 100, 1));
+const PORT: u16 = 40_000;
 
 /// What the candidate's path does to datagrams, per mille.
 #[derive(Clone, Copy, Debug, Default)]
@@ -28,9 +32,9 @@ pub struct Net {
     pub weather: Weather,
     /// The candidate's path is cut.
     pub is_cut: bool,
-    /// The candidate's own address, and the one that the NAT shows.
-    inside: SocketAddr,
-    outside: SocketAddr,
+    /// The candidate's own addresses, and the ports that the NAT shows for them. Of two tabs the newest last.
+    mapped: Vec<(SocketAddr, u16)>,
+    next_port: u16,
 }
 
 impl Net {
@@ -41,41 +45,49 @@ impl Net {
             dice,
             weather: Weather::default(),
             is_cut: false,
-            inside,
-            outside: SocketAddr::from(([198, 51, 100, 1], 40_000)),
+            mapped: vec![(inside, PORT)],
+            next_port: PORT + 1,
         }
     }
 
-    /// The candidate's own address from here on.
+    /// The candidate has this address, too.
     pub fn here(&mut self, inside: SocketAddr) {
-        if self.inside != inside {
-            self.inside = inside;
-            self.rebind();
+        if self.mapped.iter().all(|(known, _)| *known != inside) {
+            self.mapped.push((inside, self.next_port));
+            self.next_port += 1;
         }
     }
 
-    /// The NAT gives another address; the old one is dead.
+    /// The NAT gives other addresses; the old ones are dead.
     pub fn rebind(&mut self) {
-        self.outside.set_port(self.outside.port() + 1);
+        for (_, port) in &mut self.mapped {
+            *port = self.next_port;
+            self.next_port += 1;
+        }
     }
 
-    fn is_candidates(&self, datagram: &Datagram) -> bool {
-        datagram.from == self.inside || self.is_down(datagram)
+    fn outside(&self, inside: SocketAddr) -> Option<SocketAddr> {
+        let mapped = self.mapped.iter().find(|(known, _)| *known == inside);
+        mapped.map(|(_, port)| SocketAddr::new(NAT, *port))
+    }
+
+    fn inside(&self, outside: SocketAddr) -> Option<SocketAddr> {
+        let mapped = self.mapped.iter().find(|(_, port)| *port == outside.port());
+        mapped.map(|(inside, _)| *inside)
     }
 
     /// To the candidate, at whichever of the NAT's addresses.
-    fn is_down(&self, datagram: &Datagram) -> bool {
-        datagram.to.ip() == self.outside.ip()
+    fn is_down(datagram: &Datagram) -> bool {
+        datagram.to.ip() == NAT
     }
 
     pub fn send(&mut self, now: Instant, mut datagram: Datagram) {
-        let is_candidates = self.is_candidates(&datagram);
+        let outside = self.outside(datagram.from);
+        let is_candidates = outside.is_some() || Self::is_down(&datagram);
         if is_candidates && self.is_cut {
             return;
         }
-        if datagram.from == self.inside {
-            datagram.from = self.outside;
-        }
+        datagram.from = outside.unwrap_or(datagram.from);
         let mut delay = if is_candidates { CANDIDATE } else { AI };
         if is_candidates {
             let mut hits = |per_mille: u32| per_mille > 0 && self.dice.random_range(0..1_000) < per_mille;
@@ -105,15 +117,15 @@ impl Net {
         loop {
             let entry = self.flying.first_entry().filter(|entry| entry.key().0 <= now)?;
             let mut datagram = entry.remove();
-            let is_down = self.is_down(&datagram);
-            if self.is_cut && (is_down || datagram.from.ip() == self.outside.ip()) {
+            let is_down = Self::is_down(&datagram);
+            if self.is_cut && (is_down || datagram.from.ip() == NAT) {
                 continue;
             }
             if is_down {
-                if datagram.to != self.outside {
+                let Some(inside) = self.inside(datagram.to) else {
                     continue;
-                }
-                datagram.to = self.inside;
+                };
+                datagram.to = inside;
             }
             return Some(datagram);
         }

@@ -124,6 +124,9 @@ impl One<'_> {
         };
         let mut found = violations(&facts);
         found.splice(0..0, stuck);
+        if self.browser.has_old() {
+            found.push("the tab before the last was not told that it is another's".to_owned());
+        }
         let to_ai = self.calls.iter().map(|call| call.stream.repeated).sum::<usize>();
         let to_candidate = self.browser.ear.stream.repeated;
         if to_ai + to_candidate > 0 {
@@ -259,7 +262,7 @@ impl One<'_> {
         let dues = [
             self.net.next(),
             self.world.processes.poll_timeout(),
-            self.browser.far.poll_timeout(),
+            self.browser.poll_timeout(),
             calls,
             Some(self.mic),
             self.back_at,
@@ -318,8 +321,8 @@ impl One<'_> {
             moved = true;
             self.datagrams += 1;
             let (from, to) = (datagram.from, datagram.to);
-            if to == self.browser.far.address {
-                self.browser.datagram(at, from, &datagram.bytes);
+            if self.browser.has(to) {
+                self.browser.datagram(at, from, to, &datagram.bytes);
             } else if let Some(call) = self
                 .calls
                 .iter_mut()
@@ -340,7 +343,7 @@ impl One<'_> {
         self.world.processes.tick(at);
         self.browser.work(at);
         self.net.here(self.browser.far.address);
-        let mut sends = self.browser.far.take_sends();
+        let mut sends = self.browser.take_sends();
         for call in &mut self.calls {
             call.work(at);
             sends.extend(call.far.take_sends());

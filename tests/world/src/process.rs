@@ -273,6 +273,8 @@ fn config(listen: SocketAddr, door: SocketAddr, data: &Path, folder: &Path) -> B
         ("OPENAI_BASE_URL", &format!("http://{door}/v1")),
         ("LISTEN_ADDR", &listen.to_string()),
         ("METRICS_ADDR", "127.0.0.1:0"),
+        // a minute of real time has many interviews
+        ("OPEN_CALLS_PER_MINUTE", "1000000"),
         ("PUBLIC_APP_URL", FRONT),
         ("DATA_DIR", data.to_str().expect("a path in ASCII")),
         ("DATABASE_URL", &format!("sqlite:{}", folder.join("world.db").display())),
