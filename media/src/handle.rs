@@ -22,6 +22,8 @@ pub struct CallConfig {
     pub name: Arc<str>,
     /// Speech kept per direction until the far leg is up, in ms; the oldest goes first. At most, and by default, 120 000.
     pub hold_ms_max: u32,
+    /// The candidate's streams, oldest first, as far as a process before this one had them for good: SSRC and RTP timestamp.
+    pub heard_before: Vec<(u32, u32)>,
 }
 
 impl Default for CallConfig {
@@ -29,6 +31,7 @@ impl Default for CallConfig {
         Self {
             name: Arc::from("call"),
             hold_ms_max: 120_000,
+            heard_before: Vec::new(),
         }
     }
 }

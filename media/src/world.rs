@@ -114,6 +114,7 @@ impl VirtualShard {
                     let advertise = vec![self.public];
                     let mut core = Core::new(now, self.clock, self.setup.clone(), advertise, config.hold_ms_max);
                     core.heard = heard;
+                    core.heard_before(&config.heard_before);
                     let live = Live {
                         core,
                         events,

@@ -4,13 +4,74 @@
 //! Isn't: whoever finds and ends them (`adrift.rs`). **Law:** an end that was told stays as it was told. A technical failure
 //! is one only where something technical was the last that is known of it; whoever hung up did not fail.
 
-use crate::store::{EndReason, SessionEvent, SessionStep};
-use time::OffsetDateTime;
+use crate::store::{EndReason, Fence, SessionEvent, SessionStep};
+use time::{Duration, OffsetDateTime};
 
 /// The event of a session's end.
 pub const ENDED: &str = "ended";
 /// The event of the interviewer's first word: whoever takes the session up does not let it greet again.
 pub const GREETED: &str = "greeted";
+
+/// The event of the machine's clock being set.
+pub const CLOCK_AHEAD: &str = "clock_ahead";
+
+/// The cause of a [`CLOCK_AHEAD`] event: by how many ms it is ahead of the record's from then on, and who drives the interview.
+pub fn clock_told(ms: i128, fence: Fence) -> String {
+    format!("{ms} ms, fence {}", fence.0)
+}
+
+/// By how much the clock of whoever drove the session last was ahead of the record's. Times do not tell which event is the last: the
+/// clock was set; the fence does.
+pub fn clock_ahead(events: &[SessionEvent]) -> Duration {
+    let told = events.iter().filter_map(|event| {
+        let is_it = event.leg == "session" && event.what == CLOCK_AHEAD;
+        let (ms, fence) = event.cause.split_once(" ms, fence ").filter(|_| is_it)?;
+        Some((fence.parse::<i64>().ok()?, ms.parse().ok()?))
+    });
+    let last = told.max_by_key(|(fence, _)| *fence);
+    Duration::milliseconds(last.map_or(0, |(_, ms)| ms))
+}
+
+/// The event of how far a stream of the candidate's is in the record: what its browser kept before then is not taken again.
+pub const HEARD_UP_TO: &str = "heard_up_to";
+/// Streams that are remembered.
+const STREAMS_MAX: usize = 2;
+
+/// The cause of a [`HEARD_UP_TO`] event: SSRC, RTP timestamp, and who drives the interview.
+pub fn heard_told(stream: u32, up_to: u32, fence: Fence) -> String {
+    format!("stream {stream} up to {up_to}, fence {}", fence.0)
+}
+
+/// How far each of the newest streams is in the record, oldest first.
+pub fn heard_up_to(events: &[SessionEvent]) -> Vec<(u32, u32)> {
+    let mut told: Vec<(i64, u32, u32)> = Vec::new();
+    for event in events {
+        let is_it = event.leg == "session" && event.what == HEARD_UP_TO;
+        let Some((stream, up_to, fence)) = is_it.then(|| read_heard(&event.cause)).flatten() else {
+            continue;
+        };
+        match told.iter_mut().find(|(_, known, _)| *known == stream) {
+            // timestamps wrap, and the machine's clock may have been set: what is further counts
+            Some((_, _, known)) => {
+                *known = if (up_to.wrapping_sub(*known) as i32) > 0 {
+                    up_to
+                } else {
+                    *known
+                }
+            }
+            None => told.push((fence, stream, up_to)),
+        }
+    }
+    told.sort_by_key(|(fence, ..)| *fence); // stable: within one, as they were told
+    let newest = told.len().saturating_sub(STREAMS_MAX);
+    told.drain(newest..).map(|(_, stream, up_to)| (stream, up_to)).collect()
+}
+
+fn read_heard(cause: &str) -> Option<(u32, u32, i64)> {
+    let (stream, rest) = cause.strip_prefix("stream ")?.split_once(" up to ")?;
+    let (up_to, fence) = rest.split_once(", fence ")?;
+    Some((stream.parse().ok()?, up_to.parse().ok()?, fence.parse().ok()?))
+}
 
 /// The cause of an [`ENDED`] event: why, and what failed.
 pub fn told(reason: EndReason, failure: Option<&str>) -> String {
@@ -84,6 +145,27 @@ mod tests {
     use uuid::Uuid;
 
     const AT: OffsetDateTime = datetime!(2026-11-24 16:40 UTC);
+
+    #[test]
+    fn how_far_a_stream_is_in_the_record_is_remembered_of_the_newest() {
+        let heard = |stream, up_to, fence| event("session", HEARD_UP_TO, &heard_told(stream, up_to, Fence(fence)));
+        assert_eq!(heard_up_to(&[event("ai", "up", "")]), vec![]);
+        let wrapped = [heard(7, u32::MAX - 5, 1), heard(7, 20, 1), heard(7, u32::MAX, 1)];
+        assert_eq!(heard_up_to(&wrapped), vec![(7, 20)]);
+        let many = [heard(1, 10, 1), heard(3, 30, 2), heard(2, 20, 1)];
+        assert_eq!(heard_up_to(&many), vec![(2, 20), (3, 30)]);
+    }
+
+    #[test]
+    fn of_clocks_that_were_set_the_last_drivers_counts() {
+        let set = |ms, fence| event("session", CLOCK_AHEAD, &clock_told(ms, Fence(fence)));
+        assert_eq!(clock_ahead(&[]), Duration::ZERO);
+        let all = [set(8_000, 1), set(-300, 2), set(5, 2), event("ai", "up", "")];
+        assert_eq!(clock_ahead(&all), Duration::milliseconds(5));
+        let back = [set(0, 3), set(-60_000, 2)];
+        assert_eq!(clock_ahead(&back), Duration::ZERO, "whatever their times are");
+    }
+
     const OVER: OffsetDateTime = datetime!(2026-11-24 17:10 UTC);
 
     fn event(leg: &str, what: &str, cause: &str) -> SessionEvent {

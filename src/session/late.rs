@@ -12,6 +12,8 @@ use vivavoce_signaling::{ServerMessage, bucket::Bucket, messages::HeardUpTo, spe
 const MS_BURST: u32 = 240_000;
 /// And in the long run, a second. Some is sent by both ways.
 const MS_PER_S: u32 = 2_000;
+/// What is received is noted so often after each turn: the first may have been on its way before the turn was written.
+const NOTES: u8 = 2;
 /// Streams that are told apart: a browser has a new one with each peer connection.
 const STREAMS_MAX: usize = 8;
 
@@ -20,14 +22,35 @@ pub(super) struct Late {
     room: Bucket,
     /// The newest last.
     heard: VecDeque<HeardUpTo>,
+    /// How often it is still to be noted how far a stream is the AI's for good.
+    to_note: u8,
 }
 
 impl Late {
-    pub(super) fn new(now: Instant) -> Self {
+    /// `before`: how far a process before this one had each stream for good, oldest first.
+    pub(super) fn new(now: Instant, before: &[(u32, u32)]) -> Self {
+        let before = before.iter().map(|(stream, up_to)| HeardUpTo {
+            stream: *stream,
+            up_to: *up_to,
+        });
         Self {
             room: Bucket::new(now, MS_BURST, MS_PER_S),
-            heard: VecDeque::new(),
+            heard: before.collect(),
+            to_note: 0,
         }
+    }
+
+    /// A turn of the candidate's is in the record.
+    pub(super) fn turn_written(&mut self) {
+        self.to_note = NOTES;
+    }
+
+    /// Whether what a stream was just received to is to be kept with the record: a process that takes the session up does not take
+    /// what is in it again from a browser that was out of reach.
+    pub(super) fn is_to_be_noted(&mut self) -> bool {
+        let is_due = self.to_note > 0;
+        self.to_note = self.to_note.saturating_sub(1);
+        is_due
     }
 
     /// A frame for the call; `None`: it is too much.
@@ -81,7 +104,7 @@ mod tests {
     #[test]
     fn two_outages_at_once_and_no_more_than_time_brings() {
         let now = clock::monotonic();
-        let mut late = Late::new(now);
+        let mut late = Late::new(now, &[]);
         let taken = (0..10).filter(|_| late.take(now, minute()).is_some()).count();
         assert_eq!(taken, 4);
         assert!(late.take(now + Duration::from_secs(29), minute()).is_none());
@@ -91,7 +114,7 @@ mod tests {
 
     #[test]
     fn a_welcome_tells_how_far_each_stream_has_come() {
-        let mut late = Late::new(clock::monotonic());
+        let mut late = Late::new(clock::monotonic(), &[]);
         assert_eq!(late.heard_up_to(), None);
         for (stream, up_to) in [(1, 10), (2, 20), (1, 11)] {
             let lacks = vec![(up_to, None)];

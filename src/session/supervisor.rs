@@ -7,9 +7,11 @@
 mod ai;
 mod begin;
 mod candidate;
+
 mod end;
 mod leave;
 mod rotation;
+mod wall_clock;
 
 pub(super) use begin::Begin;
 
@@ -31,7 +33,7 @@ use crate::{
         mirror::Mirror,
         transcript::{self, Transcript},
     },
-    store::{EndReason, SessionStep, Source},
+    store::{self, EndReason, SessionStep, Source},
 };
 use std::{
     collections::BTreeSet,
@@ -84,6 +86,8 @@ struct Supervisor {
     ceased: Option<Instant>,
     /// What time it is, for this interview.
     wall: clock::Steady,
+    /// How far the machine's clock was ahead of it when that was last noted.
+    clock_ahead: time::Duration,
     recording_url: Option<String>,
     /// The WHIP resource whose offer the candidate's leg was last answered to.
     whip: Option<Uuid>,
@@ -114,6 +118,7 @@ pub(super) async fn new(
     let (id, tenant) = (begin.session.id, begin.session.tenant);
     let config = CallConfig {
         name: id.to_string().into(),
+        heard_before: begin.heard_before.clone(),
         ..CallConfig::default()
     };
     let shard = deps.shard_for(id).ok_or(Error::Unavailable("no media shard"))?;
@@ -157,7 +162,7 @@ pub(super) async fn new(
             deps.ice_servers.clone(),
             wall_ms(wall),
         ),
-        late: Late::new(now),
+        late: Late::new(now, &begin.heard_before),
         mirror: Mirror::default(),
         call,
         media,
@@ -171,6 +176,7 @@ pub(super) async fn new(
         ready_early: false,
         ceased: None,
         wall: steady,
+        clock_ahead: begin.clock_ahead,
         recording_url: None,
         whip: None,
         typed: begin
@@ -223,6 +229,7 @@ impl Supervisor {
             self.notice("store_away");
         }
         loop {
+            self.watch_clock();
             self.carry_out();
             self.end_once_it_is_kept().await;
             self.move_on();
@@ -284,6 +291,11 @@ impl Supervisor {
             transcript::Action::Put(entries) => {
                 for entry in entries.iter().filter(|entry| entry.revision == 1) {
                     self.deps.metrics.entry(entry.speaker, entry.source, None);
+                }
+                let is_written =
+                    |entry: &store::Entry| entry.speaker == store::Speaker::Candidate && entry.source == Source::Tap;
+                if entries.iter().any(is_written) {
+                    self.late.turn_written();
                 }
                 self.record.put(entries);
             }
@@ -422,8 +434,8 @@ impl Supervisor {
 
     fn caption(&mut self, caption: transcript::Caption) {
         let speaker = match caption.speaker {
-            crate::store::Speaker::Ai => Voice::Ai,
-            crate::store::Speaker::Candidate => Voice::Candidate,
+            store::Speaker::Ai => Voice::Ai,
+            store::Speaker::Candidate => Voice::Candidate,
         };
         self.say(ServerMessage::Caption(Caption {
             item_id: caption.item_id,

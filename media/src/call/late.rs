@@ -101,6 +101,8 @@ struct Tracked {
     is_tail_wanted: bool,
     /// What it lacks is waited for.
     is_awaited: bool,
+    /// Spoken to a process before this one.
+    is_former: bool,
     /// Where it ended when the browser was last told.
     told: u64,
     is_telling: bool,
@@ -129,6 +131,16 @@ impl Late {
             is_answering: true,
             lost: 0,
         }
+    }
+
+    /// A process before this one had that stream up to then: what its browser kept beyond is wanted.
+    pub(super) fn heard_before(&mut self, ssrc: u32, up_to: u32) {
+        if self.streams.len() >= STREAMS_MAX {
+            return;
+        }
+        let mut stream = Tracked::new(ssrc, Heard::new(up_to));
+        (stream.is_former, stream.is_tail_wanted, stream.is_telling) = (true, true, true);
+        self.streams.push_back(stream);
     }
 
     /// Whether the browser, which is here, keeps what it says and can be asked for it. It is told again of what it was asked while
@@ -252,8 +264,11 @@ impl Late {
             if self.streams.len() >= STREAMS_MAX {
                 return Vec::new();
             }
-            self.streams
-                .push_front(Tracked::new(kept.stream, Heard::new(kept.time)));
+            // Of two the one that is known was spoken first: the process knew it for longer.
+            let former = self.streams.iter().take_while(|stream| stream.is_former).count();
+            let mut stream = Tracked::new(kept.stream, Heard::new(kept.time));
+            stream.is_former = true;
+            self.streams.insert(former, stream);
         }
         let Some(stream) = self.streams.iter_mut().find(|stream| stream.ssrc == kept.stream) else {
             return Vec::new();
@@ -417,6 +432,7 @@ impl Tracked {
             heard,
             is_tail_wanted: false,
             is_awaited: false,
+            is_former: false,
             is_telling: false,
         }
     }

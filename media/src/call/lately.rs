@@ -21,6 +21,13 @@ impl Core {
         }
     }
 
+    /// See [`crate::CallConfig::heard_before`].
+    pub(crate) fn heard_before(&mut self, streams: &[(u32, u32)]) {
+        for (ssrc, up_to) in streams {
+            self.late.heard_before(*ssrc, *up_to);
+        }
+    }
+
     /// See [`crate::Call::keeper_away`].
     pub(crate) fn keeper_away(&mut self, now: Instant) {
         self.late.set_away(now);

@@ -233,6 +233,7 @@ impl Driver {
             config.hold_ms_max,
         );
         core.heard = heard;
+        core.heard_before(&config.heard_before);
         let entry = Entry {
             core,
             name: config.name.clone(),

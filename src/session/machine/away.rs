@@ -27,6 +27,7 @@ impl Machine {
         }
         self.owed |= self.floor.waits() || self.watch.is_due();
         self.floor.forget_wishes();
+        self.floor.forget_asked(); // nobody watches for it any more
         self.watch.rest();
         self.actions.push_back(Action::CutAtHeard);
     }

@@ -88,6 +88,13 @@ impl Floor {
         self.waiting = false;
     }
 
+    /// What was asked for is not waited for any more: should it begin yet, it is told like every other.
+    pub(super) fn forget_asked(&mut self) {
+        if self.state == State::Asked {
+            self.state = State::Free;
+        }
+    }
+
     /// What was refused will not be asked for again.
     pub(super) fn forget_refusal(&mut self) {
         self.forget_wishes();

@@ -33,6 +33,10 @@ pub(in super::super) struct Begin {
     pub(in super::super) cut: Option<Entry>,
     /// Places in the order behind the history that are left free.
     pub(in super::super) left_for_former: i32,
+    /// How far each of the candidate's streams was the AI's for good, oldest first: SSRC and RTP timestamp.
+    pub(in super::super) heard_before: Vec<(u32, u32)>,
+    /// How far the clock of whoever drove it last was ahead of the record's.
+    pub(in super::super) clock_ahead: time::Duration,
 }
 
 impl Begin {
@@ -78,7 +82,9 @@ impl Begin {
             .map_err(away)?
             .ok_or(Error::NotFound)?;
         let mut history = store.transcript(tenant, id, false).await.map_err(away)?;
-        let cut = former.and_then(|former| restore::cut_off(&mut history, former.alive_until, heard_until));
+        let ahead = fate::clock_ahead(&events);
+        let heard_until = heard_until.map(|heard| heard - ahead);
+        let cut = former.and_then(|former| restore::cut_off(&mut history, former.alive_until - ahead, heard_until));
         let greeted = events
             .iter()
             .any(|event| event.leg == "session" && event.what == fate::GREETED);
@@ -90,6 +96,8 @@ impl Begin {
             history,
             fence,
             cut,
+            clock_ahead: ahead,
+            heard_before: fate::heard_up_to(&events),
             left_for_former: match former {
                 Some(former) if !former.has_ended => LEFT_FOR_FORMER,
                 Some(_) | None => 0,

@@ -5,7 +5,7 @@ use crate::{
     metrics::Leg,
     realtime::allow,
     session::{
-        Error,
+        Error, fate,
         live::{Attach, Command, WhipStep},
         machine::Event,
     },
@@ -211,6 +211,10 @@ impl Supervisor {
             | LegEvent::ChannelOpen { .. }
             | LegEvent::ChannelClosed { .. } => {}
             LegEvent::Received(received) => {
+                if self.late.is_to_be_noted() {
+                    let told = fate::heard_told(received.stream, received.up_to, self.begin.fence);
+                    self.record.note(self.wall.now(), "session", fate::HEARD_UP_TO, told);
+                }
                 let ack = self.late.received(received);
                 self.say(ack);
             }

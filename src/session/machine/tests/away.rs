@@ -171,6 +171,18 @@ fn a_goodbye_that_was_heard_out_does_not_wait_for_another_leg() {
 }
 
 #[test]
+fn an_answer_that_was_asked_for_in_vain_is_asked_for_anew_when_the_candidate_is_back() {
+    let mut story = asked();
+    story.then(Event::CandidateSpeaks(true));
+    story.then(Event::CandidateSpeaks(false));
+    assert!(has(&story.until(Deadline::Stuck), &Action::Respond), "it is nudged");
+    story.then(Event::CandidateLost("silent"));
+    story.then(Event::CandidateBack);
+    assert_eq!(story.until(Deadline::GoOn), vec![Action::GoOn, Action::Respond]);
+    assert!(story.machine.stuck_at().is_some(), "and waited for");
+}
+
+#[test]
 fn an_interviewer_that_is_stuck_is_nudged_then_replaced() {
     let mut story = asked();
     story.then(Event::CandidateSpeaks(true));

@@ -1,0 +1,25 @@
+//! The machine's clock is set in the midst of an interview: the record's own time does not move, and whoever takes the session up
+//! after this process is told by how much the two differ.
+
+use super::Supervisor;
+use crate::{clock, session::fate};
+use time::Duration;
+
+/// Less is a clock that is being slewed.
+const SET_BY: Duration = Duration::milliseconds(250);
+
+impl Supervisor {
+    /// Notes by how much the machine's clock is ahead of the record's, where that has changed.
+    pub(super) fn watch_clock(&mut self) {
+        let now = self.wall.now();
+        let ahead = clock::wall() - now;
+        if (ahead - self.clock_ahead).abs() < SET_BY {
+            return;
+        }
+        self.clock_ahead = ahead;
+        let ms = ahead.whole_milliseconds();
+        tracing::warn!(ms = %ms, "the machine's clock was set; the record goes on by its own");
+        let told = fate::clock_told(ms, self.begin.fence);
+        self.record.note(now, "session", fate::CLOCK_AHEAD, told);
+    }
+}
