@@ -13,17 +13,16 @@ use time::{Duration, OffsetDateTime};
 const ON_ITS_WAY: Duration = Duration::milliseconds(120);
 /// The same where the page says until when sound has come: it was on its way so much longer than the hello that says so.
 const ON_ITS_WAY_LONGER: Duration = Duration::milliseconds(60);
-/// A process may have spoken so long after it was last known to live, and no longer.
-const BEYOND_MAX: Duration = Duration::seconds(5);
 
 /// Cuts the last entry of `history`, in order, where it was being said when the process that stored it was last known to live.
-/// Answers it as it is to be stored, if so. `heard_until`: when the candidate's page last had sound, if it says so.
+/// Answers it as it is to be stored, if so. `heard_until`: when the candidate's page last had sound, if it says so. It is believed
+/// beyond the process's last sign of life, which may be old: its heart beats in the database, and that may have been away.
 pub(super) fn cut_off(
     history: &mut [Entry],
     alive_until: OffsetDateTime,
     heard_until: Option<OffsetDateTime>,
 ) -> Option<Entry> {
-    let told = heard_until.map(|heard| heard.min(alive_until + BEYOND_MAX) - ON_ITS_WAY_LONGER);
+    let told = heard_until.map(|heard| heard - ON_ITS_WAY_LONGER);
     let known = alive_until - ON_ITS_WAY;
     let until = told.map_or(known, |told| told.max(known));
     let (last, before) = history.split_last_mut()?;
@@ -136,13 +135,13 @@ mod tests {
     }
 
     #[test]
-    fn a_page_knows_better_until_when_it_has_heard_and_is_not_believed_without_end() {
+    fn a_page_knows_better_until_when_it_has_heard() {
         // a second a word
         let table = [
             (5_240, 5_500, "zero ones twos tree four"),
             (5_240, 6_140, "zero ones twos tree four five"),
             (5_240, 2_000, "zero ones twos tree four"),
-            (0, 60_000, "zero ones twos tree four"),
+            (0, 5_500, "zero ones twos tree four"),
         ];
         for (alive_until, told, heard) in table {
             let cut = cut_as_told(Some(10_000), alive_until, Some(told));

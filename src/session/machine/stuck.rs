@@ -34,7 +34,9 @@ impl Machine {
 
     /// The candidate has ceased to speak: turn detection will have the AI answer.
     pub(super) fn turn_ended(&mut self, now: Instant) {
-        if !self.ai_ready || self.goodbye.is_some() || !self.is_quiet() {
+        // one that was asked for and has not begun is waited for anew: nobody did while they spoke
+        let is_answering = self.playing || self.floor.is_making();
+        if !self.ai_ready || self.goodbye.is_some() || is_answering {
             return;
         }
         if self.candidate_hears() {

@@ -152,11 +152,11 @@ impl Browser {
             let packet = old.far.datagram(now, from, bytes);
             // both tabs sound in one room, until the new one does
             if let Some(packet) = packet.filter(|_| self.heard_at.is_none()) {
-                self.ear.hear(&packet);
+                self.ear.hear(now, &packet);
             }
         } else if let Some(packet) = self.far.datagram(now, from, bytes) {
             self.heard_at = Some(now);
-            self.ear.hear(&packet);
+            self.ear.hear(now, &packet);
         }
     }
 

@@ -18,8 +18,10 @@ use std::{
 };
 
 const FRAME: Duration = Duration::from_millis(20);
-/// Pause after the interviewer's nine.
-const PAUSE: Duration = Duration::from_millis(450);
+/// Pause after the interviewer's nine: one that is replaced has taken up again by then, and is not talked over.
+const PAUSE: Duration = Duration::from_secs(2);
+/// Silence of the interviewer's that has the candidate say something.
+const SILENCE: Duration = Duration::from_secs(4);
 /// An answer that is not there by then, beside what faults last, never will be.
 const ANSWER_MAX: Duration = Duration::from_secs(45);
 /// Longer silence has the interviewer ask whether anybody is there.
@@ -50,6 +52,8 @@ pub(crate) struct One<'a> {
     /// When the candidate's network is back.
     pub(crate) back_at: Option<Instant>,
     pub(crate) struck: Vec<Fault>,
+    /// How often the candidate answered while the interviewer took up again: that breaks it off once more.
+    pub(crate) talked_over: usize,
     pub(crate) datagrams: u64,
     pub(crate) turns: Vec<Vec<u8>>,
     /// What the faults so far last, together.
@@ -106,6 +110,11 @@ impl One<'_> {
                     call.is_gone, record["said_by_user"], record["said_by_assistant"]
                 );
             }
+            let ear = &self.browser.ear;
+            for (digit, at) in ear.digits.iter().zip(&ear.times) {
+                print!("{digit}@{} ", (*at - began).as_millis());
+            }
+            println!();
             for entry in &entries {
                 println!(
                     "  entry {} {}: {} heard {}",
@@ -120,7 +129,7 @@ impl One<'_> {
             calls: &records,
             entries: &entries,
             session: &session,
-            seams: self.struck.len(),
+            seams: self.struck.len() + self.talked_over,
         };
         let mut found = violations(&facts);
         found.splice(0..0, stuck);
@@ -191,6 +200,8 @@ impl One<'_> {
     /// The interviewer counts, the candidate answers. False: it was the goodbye that came.
     async fn turn(&mut self, turn: usize) -> Result<bool, String> {
         let before = self.browser.ear.digits.len();
+        let reached = |digits: &[u8]| along(digits.iter().copied()).reached;
+        let answered = reached(&self.browser.ear.digits);
         let began = now();
         let mut nine_at = None;
         loop {
@@ -200,15 +211,18 @@ impl One<'_> {
                 self.begun = Some(now());
             }
             if digits.last() == Some(&9) {
-                if now() - *nine_at.get_or_insert_with(now) >= PAUSE {
+                // a nine that is said again is no other question, unless the interviewer then waits for an answer
+                let is_again = reached(&self.browser.ear.digits) == answered;
+                let quiet = self.browser.ear.sounded_at.map_or(Duration::ZERO, |at| now() - at);
+                let waits = !is_again || quiet >= SILENCE;
+                if now() - *nine_at.get_or_insert_with(now) >= PAUSE && waits {
                     break;
                 }
             } else {
                 nine_at = None;
             }
             let heard = || digits.iter().map(u8::to_string).collect::<String>();
-            if self.browser.ended && along(self.browser.ear.digits.iter().copied()).reached >= self.schedule.turns * 10
-            {
+            if self.browser.ended && reached(&self.browser.ear.digits) >= self.schedule.turns * 10 {
                 return Ok(false);
             }
             if self.browser.ended {
@@ -232,6 +246,7 @@ impl One<'_> {
             .collect();
         self.browser.say(&digits);
         self.turns.push(digits);
+        let heard = self.browser.ear.digits.len();
         let began = now();
         while self.browser.is_speaking() {
             self.step().await;
@@ -239,6 +254,7 @@ impl One<'_> {
                 return Err(format!("turn {turn}: nowhere to speak"));
             }
         }
+        self.talked_over += usize::from(self.browser.ear.digits.len() > heard);
         Ok(true)
     }
 

@@ -5,6 +5,7 @@ use std::{
     cell::RefCell,
     collections::HashMap,
     sync::{Arc, LazyLock},
+    time::Instant,
 };
 use vivavoce_simulator::judge::{Detector, Pattern, encode};
 
@@ -125,6 +126,9 @@ thread_local! {
     static SOUNDS: RefCell<Sounds> = RefCell::new(Sounds::new());
 }
 
+/// Less is silence.
+const LOUD: u16 = 300;
+
 /// The candidate's ear: Opus in the order of RTP time, digits out.
 pub struct Ear {
     /// The packet that was heard last.
@@ -132,6 +136,10 @@ pub struct Ear {
     detector: Detector,
     next: Option<(u32, u32)>,
     pub digits: Vec<u8>,
+    /// When each was heard.
+    pub times: Vec<Instant>,
+    /// When it last was not silent.
+    pub sounded_at: Option<Instant>,
     pub stream: Stream,
 }
 
@@ -142,12 +150,14 @@ impl Ear {
             detector: Detector::new(24_000),
             next: None,
             digits: vec![],
+            times: vec![],
+            sounded_at: None,
             stream: Stream::default(),
         }
     }
 
     /// An RTP packet in the clear.
-    pub fn hear(&mut self, packet: &[u8]) {
+    pub fn hear(&mut self, now: Instant, packet: &[u8]) {
         self.stream.take(packet);
         let word = |at: usize| u32::from_be_bytes(packet[at..at + 4].try_into().unwrap());
         let (timestamp, ssrc) = (word(4), word(8));
@@ -163,7 +173,11 @@ impl Ear {
         let opus = Bytes::copy_from_slice(&packet[12..]);
         let before = std::mem::replace(&mut self.last, opus.clone());
         let pcm = SOUNDS.with_borrow_mut(|sounds| sounds.of(&before, &opus));
+        if pcm.iter().any(|sample| sample.unsigned_abs() > LOUD) {
+            self.sounded_at = Some(now);
+        }
         self.take(&pcm);
+        self.times.resize(self.digits.len(), now);
     }
 
     fn take(&mut self, pcm: &[i16]) {

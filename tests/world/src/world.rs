@@ -188,6 +188,7 @@ impl World {
             refuses_until: None,
             back_at: None,
             struck: vec![],
+            talked_over: 0,
             datagrams: 0,
             turns: vec![],
             lasts: Duration::ZERO,

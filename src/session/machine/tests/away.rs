@@ -183,6 +183,18 @@ fn an_answer_that_was_asked_for_in_vain_is_asked_for_anew_when_the_candidate_is_
 }
 
 #[test]
+fn an_answer_that_was_asked_for_in_vain_is_waited_for_anew_once_the_candidate_has_spoken_on() {
+    let mut story = asked();
+    story.then(Event::CandidateSpeaks(true));
+    story.then(Event::CandidateSpeaks(false));
+    assert!(has(&story.until(Deadline::Stuck), &Action::Respond), "it is nudged");
+    story.then(Event::CandidateSpeaks(true));
+    story.then(Event::CandidateSpeaks(false));
+    assert!(has(&story.until(Deadline::Stuck), &Action::Respond), "and again");
+    assert!(has(&story.until(Deadline::Stuck), &Action::HangUpAi));
+}
+
+#[test]
 fn an_interviewer_that_is_stuck_is_nudged_then_replaced() {
     let mut story = asked();
     story.then(Event::CandidateSpeaks(true));
