@@ -4,7 +4,7 @@
 //! Isn't: whoever finds and ends them (`adrift.rs`). **Law:** an end that was told stays as it was told. A technical failure
 //! is one only where something technical was the last that is known of it; whoever hung up did not fail.
 
-use crate::store::{EndReason, Fence, SessionEvent, SessionStep};
+use crate::store::{EndReason, Entry, Fence, SessionEvent, SessionStep};
 use time::{Duration, OffsetDateTime};
 
 /// The event of a session's end.
@@ -71,6 +71,31 @@ fn read_heard(cause: &str) -> Option<(u32, u32, i64)> {
     let (stream, rest) = cause.strip_prefix("stream ")?.split_once(" up to ")?;
     let (up_to, fence) = rest.split_once(", fence ")?;
     Some((stream.parse().ok()?, up_to.parse().ok()?, fence.parse().ok()?))
+}
+
+/// The event of a turn of the candidate's whose words are late: what was said after it is stored.
+pub const AWAITED: &str = "awaited";
+
+/// The cause of an [`AWAITED`] event: its place in the record, and its item.
+pub fn awaited_told(sequence: i32, item_id: &str) -> String {
+    format!("{sequence} {item_id}")
+}
+
+/// Turns whose words never came, in order, as they were told. A browser that keeps speech says them again.
+pub fn awaited(events: &[SessionEvent], history: &[Entry]) -> Vec<(i32, String, OffsetDateTime)> {
+    let told = events.iter().filter_map(|event| {
+        let is_it = event.leg == "session" && event.what == AWAITED;
+        let (sequence, item_id) = event.cause.split_once(' ').filter(|_| is_it)?;
+        Some((sequence.parse().ok()?, item_id.to_owned(), event.at))
+    });
+    let is_lacking = |(sequence, ..): &(i32, String, OffsetDateTime)| {
+        let place = history.iter().find(|entry| entry.sequence == *sequence);
+        place.is_none()
+    };
+    let mut awaited: Vec<_> = told.filter(is_lacking).collect();
+    awaited.sort_by_key(|(sequence, ..)| *sequence);
+    awaited.dedup_by_key(|(sequence, ..)| *sequence);
+    awaited
 }
 
 /// The cause of an [`ENDED`] event: why, and what failed.
@@ -154,6 +179,25 @@ mod tests {
         assert_eq!(heard_up_to(&wrapped), vec![(7, 20)]);
         let many = [heard(1, 10, 1), heard(3, 30, 2), heard(2, 20, 1)];
         assert_eq!(heard_up_to(&many), vec![(2, 20), (3, 30)]);
+    }
+
+    #[test]
+    fn a_turn_whose_words_never_came_keeps_its_place() {
+        let told = |sequence, item: &str| event("session", AWAITED, &awaited_told(sequence, item));
+        let session = crate::ids::SessionId(Uuid::nil());
+        let said = |sequence| Entry {
+            sequence,
+            ..Entry::tapped(session, crate::store::Speaker::Candidate, "Yes.".to_owned(), AT)
+        };
+        let events = [told(4, "b"), told(2, "a"), told(4, "b"), event("ai", "up", "")];
+        let places = |history: &[Entry]| {
+            awaited(&events, history)
+                .into_iter()
+                .map(|(place, item, _)| (place, item))
+                .collect::<Vec<_>>()
+        };
+        assert_eq!(places(&[said(2), said(3)]), vec![(4, "b".to_owned())]);
+        assert_eq!(places(&[]), vec![(2, "a".to_owned()), (4, "b".to_owned())]);
     }
 
     #[test]

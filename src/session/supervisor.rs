@@ -31,7 +31,7 @@ use crate::{
     realtime::{
         link::Link,
         mirror::Mirror,
-        transcript::{self, Transcript},
+        transcript::{self, Legacy, Transcript},
     },
     store::{self, EndReason, SessionStep, Source},
 };
@@ -149,7 +149,10 @@ pub(super) async fn new(
     }
     let supervisor = Supervisor {
         machine: Machine::new(limits, rand::random(), begin.greeted, started),
-        transcript: Transcript::new(id, last + begin.left_for_former),
+        transcript: Transcript::take_up(
+            id,
+            Legacy::restored(id, last + begin.left_for_former, begin.awaited.clone()),
+        ),
         reader: Reader::default(),
         turns: Turns::default(),
         is_open: false,
@@ -300,6 +303,10 @@ impl Supervisor {
                 self.record.put(entries);
             }
             transcript::Action::Caption(caption) => self.caption(caption),
+            transcript::Action::Awaits { sequence, item_id } => {
+                let told = fate::awaited_told(sequence, &item_id);
+                self.record.note(self.wall.now(), "session", fate::AWAITED, told);
+            }
         }
     }
 

@@ -82,7 +82,9 @@ pub fn violations(facts: &Facts<'_>) -> Vec<String> {
     found.extend(parting(&said, &got).map(|it| format!("candidate to AI: {it}")));
     let count = along(facts.heard.iter().copied());
     let whole = facts.counts * 10;
-    if count.missing > 0 || count.reached != whole || count.again > facts.seams {
+    let more = 10 * answered_over(facts).0;
+    let is_reached = (whole..=whole + more).contains(&count.reached) && count.reached % 10 == 0;
+    if count.missing > 0 || !is_reached || count.again > facts.seams {
         let heard: String = facts.heard.iter().map(u8::to_string).collect();
         found.push(format!(
             "AI to candidate: {} of {whole} reached, {} missing, {} again: {heard}",
@@ -141,8 +143,10 @@ fn of_record(facts: &Facts<'_>) -> Vec<String> {
     found.extend(parting(&facts.turns.concat(), &mine).map(|it| format!("record, candidate: {it}")));
     let theirs = along(digits(true));
     // of an answer that was cut off it is an estimate what was heard, to the word
-    let short = (facts.counts * 10).abs_diff(theirs.reached);
-    if theirs.missing + short > facts.seams || theirs.again > facts.seams {
+    let whole = facts.counts * 10;
+    let (over, lacking) = answered_over(facts);
+    let short = whole.saturating_sub(theirs.reached) + theirs.reached.saturating_sub(whole + 10 * over);
+    if theirs.missing + short > facts.seams + lacking || theirs.again > facts.seams {
         found.push(format!("record, interviewer: {theirs:?}"));
     }
     found.extend(places(facts));
@@ -161,6 +165,19 @@ fn of_record(facts: &Facts<'_>) -> Vec<String> {
         ));
     }
     found
+}
+
+/// How often the candidate's answer cut off the end of a count that was being said again, and how many digits of it that took: the
+/// interviewer, whose count was not heard out, counts once more.
+fn answered_over(facts: &Facts<'_>) -> (usize, usize) {
+    let lacking = |pair: &[Value]| {
+        let digits = digits_in_words(pair[0]["text"].as_str().unwrap_or_default());
+        let is_tail = pair[0]["speaker"] == "ai" && digits.first().is_some_and(|first| *first != 0);
+        let is_answered_over = is_tail && pair[0]["interrupted"] == true && pair[1]["speaker"] == "candidate";
+        is_answered_over.then(|| digits.len() - digits_heard(&pair[0]).len())
+    };
+    let lacking: Vec<usize> = facts.entries.windows(2).filter_map(lacking).collect();
+    (lacking.len(), lacking.iter().sum())
 }
 
 /// Whether each of the candidate's turns is in the record where it was said: the k-th after the k-th nine. Where a nine was said

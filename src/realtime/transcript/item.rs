@@ -35,6 +35,8 @@ pub(super) struct Item {
     pub(super) committed: bool,
     /// To be written down in the next conversation.
     pub(super) handed_over: bool,
+    /// It was told that its words are awaited.
+    pub(super) is_told_awaited: bool,
     pub(super) response: Option<String>,
     pub(super) output_index: u32,
     /// What of it was heard: as the service says, and as our play-out says.
@@ -94,6 +96,7 @@ impl Item {
             abandoned: false,
             committed: false,
             handed_over: false,
+            is_told_awaited: false,
             response: None,
             output_index: 0,
             truncated_ms: None,

@@ -46,6 +46,13 @@ pub enum Action {
     Put(Vec<Entry>),
     /// Show this.
     Caption(Caption),
+    /// A turn of the candidate's has this place in the record, and no words yet; what follows it is stored already.
+    Awaits {
+        /// Its place.
+        sequence: i32,
+        /// Its item.
+        item_id: String,
+    },
 }
 
 /// Words to show while, or after, they are spoken.
@@ -231,8 +238,7 @@ impl Transcript {
     }
 
     fn entry_id(&self, item_id: &str) -> EntryId {
-        // One entry an item: its parts are joined, under the index of the first.
-        EntryId(uuid::Uuid::new_v5(&self.session.0, format!("{item_id}/0").as_bytes()))
+        succession::entry_id(self.session, item_id)
     }
 
     /// Compares what the record should say with what it was told, and tells it the difference.
@@ -271,7 +277,10 @@ impl Transcript {
             }
         }
         if !put.is_empty() {
+            let answered = put.iter().filter(|entry| entry.speaker == Speaker::Ai);
+            let answered = answered.map(|entry| entry.sequence).max();
             self.actions.push_back(Action::Put(put));
+            self.tell_awaited(answered.unwrap_or(0));
         }
     }
 

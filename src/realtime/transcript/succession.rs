@@ -41,6 +41,22 @@ impl Legacy {
         }
     }
 
+    /// The same, of a process that died: turns whose words it awaited, in order, by place, item, and when that was told.
+    pub fn restored(session: SessionId, after_sequence: i32, awaited: Vec<(i32, String, OffsetDateTime)>) -> Self {
+        let turn = |(sequence, item_id, told): (i32, String, OffsetDateTime)| Turn {
+            id: entry_id(session, &item_id),
+            sequence,
+            item_id,
+            revision: 0,
+            spoke_from: told,
+            spoke_to: None,
+        };
+        Self {
+            turns: awaited.into_iter().map(turn).collect(),
+            ..Self::of(after_sequence)
+        }
+    }
+
     /// Turns that are to be written down yet.
     pub fn turns(&self) -> usize {
         self.turns.len()
@@ -115,6 +131,23 @@ impl Transcript {
             .collect()
     }
 
+    /// Tells, once of each, which turns before that place are not written down: should this process end now, they are said to
+    /// another, and belong there.
+    pub(super) fn tell_awaited(&mut self, before: i32) {
+        for (id, turn) in self.unwritten() {
+            let Some(item) = self.items.get_mut(&id).filter(|item| !item.is_told_awaited) else {
+                continue;
+            };
+            if turn.sequence < before {
+                item.is_told_awaited = true;
+                self.actions.push_back(Action::Awaits {
+                    sequence: turn.sequence,
+                    item_id: turn.item_id,
+                });
+            }
+        }
+    }
+
     /// Turns of the candidate's, in order, that are in the conversation and have no words; by the items that they are.
     fn unwritten(&self) -> Vec<(String, Turn)> {
         let mut sequence = self.after_sequence;
@@ -176,6 +209,11 @@ impl Transcript {
             self.actions.push_back(Action::Put(gaps));
         }
     }
+}
+
+/// One entry an item: its parts are joined, under the index of the first.
+pub(super) fn entry_id(session: SessionId, item_id: &str) -> EntryId {
+    EntryId(uuid::Uuid::new_v5(&session.0, format!("{item_id}/0").as_bytes()))
 }
 
 impl Item {

@@ -35,6 +35,8 @@ pub(in super::super) struct Begin {
     pub(in super::super) left_for_former: i32,
     /// How far each of the candidate's streams was the AI's for good, oldest first: SSRC and RTP timestamp.
     pub(in super::super) heard_before: Vec<(u32, u32)>,
+    /// Turns of the candidate's whose words a process before this one awaited: place in the record, item, when.
+    pub(in super::super) awaited: Vec<(i32, String, time::OffsetDateTime)>,
     /// How far the clock of whoever drove it last was ahead of the record's.
     pub(in super::super) clock_ahead: time::Duration,
 }
@@ -92,6 +94,7 @@ impl Begin {
             session,
             position,
             candidate_name: candidate.name,
+            awaited: fate::awaited(&events, &history),
             greeted: greeted || !history.is_empty(),
             history,
             fence,
