@@ -82,9 +82,9 @@ pub fn violations(facts: &Facts<'_>) -> Vec<String> {
     found.extend(parting(&said, &got).map(|it| format!("candidate to AI: {it}")));
     let count = along(facts.heard.iter().copied());
     let whole = facts.counts * 10;
-    let more = 10 * answered_over(facts).0;
-    let is_reached = (whole..=whole + more).contains(&count.reached) && count.reached % 10 == 0;
-    if count.missing > 0 || !is_reached || count.again > facts.seams {
+    let (over, lacking) = answered_over(facts);
+    let is_reached = (whole..=whole + 10 * over).contains(&count.reached) && count.reached % 10 == 0;
+    if count.missing > 0 || !is_reached || count.again > facts.seams + lacking {
         let heard: String = facts.heard.iter().map(u8::to_string).collect();
         found.push(format!(
             "AI to candidate: {} of {whole} reached, {} missing, {} again: {heard}",

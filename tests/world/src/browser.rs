@@ -140,6 +140,11 @@ impl Browser {
         address == self.far.address || self.old.as_ref().is_some_and(|old| old.far.address == address)
     }
 
+    /// Nothing comes from the relay: what is said is put on the shelf.
+    pub fn is_unheard(&self, now: Instant) -> bool {
+        self.heard_at.is_none_or(|at| now - at >= QUIET)
+    }
+
     /// A tab that was replaced was not told so.
     pub fn has_old(&self) -> bool {
         self.old.is_some()

@@ -153,6 +153,11 @@ impl Processes {
         self.all[1 - self.main].running.is_some()
     }
 
+    /// One was told to stop, and is still there.
+    pub(crate) fn is_stopping(&self) -> bool {
+        self.all.iter().any(|process| process.is_stopping)
+    }
+
     /// One that was told to stop, and has, is gone.
     pub(crate) async fn bury(&mut self) {
         for nth in 0..SERVERS {

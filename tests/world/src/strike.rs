@@ -45,6 +45,8 @@ impl One<'_> {
             Fault::Killed(_) => self.starts_at.is_some() || self.led_at.is_some() || self.is_out_of_disk(),
             // what the dead one's disk has is nobody else's
             Fault::TakenOver(_) | Fault::Terminated => self.is_without() || self.is_unstored(),
+            // who hands over needs the database
+            Fault::StoreAway(_) => self.world.processes.is_stopping(),
             // a sound that is torn in two would be heard twice
             Fault::Reloads | Fault::SecondTab | Fault::Microphone(_) => self.browser.is_in_a_digit(),
             _ => false,
@@ -165,7 +167,10 @@ impl One<'_> {
             Fault::SocketBreaks => self.browser.wire.break_all(),
             Fault::Reloads => self.browser.another_page(at, true, true),
             // what nobody could be sent yet is on the shelf that the tabs of a browser share
-            Fault::SecondTab => self.browser.another_page(at, self.net.is_cut, false),
+            Fault::SecondTab => {
+                let is_unheard = self.net.is_cut || self.browser.is_unheard(at);
+                self.browser.another_page(at, is_unheard, false);
+            }
             Fault::Weather => {
                 self.net.weather = Weather {
                     lost: 0,
