@@ -27,15 +27,10 @@ pub(super) struct Late {
 }
 
 impl Late {
-    /// `before`: how far a process before this one had each stream for good, oldest first.
-    pub(super) fn new(now: Instant, before: &[(u32, u32)]) -> Self {
-        let before = before.iter().map(|(stream, up_to)| HeardUpTo {
-            stream: *stream,
-            up_to: *up_to,
-        });
+    pub(super) fn new(now: Instant) -> Self {
         Self {
             room: Bucket::new(now, MS_BURST, MS_PER_S),
-            heard: before.collect(),
+            heard: VecDeque::new(),
             to_note: 0,
         }
     }
@@ -104,7 +99,7 @@ mod tests {
     #[test]
     fn two_outages_at_once_and_no_more_than_time_brings() {
         let now = clock::monotonic();
-        let mut late = Late::new(now, &[]);
+        let mut late = Late::new(now);
         let taken = (0..10).filter(|_| late.take(now, minute()).is_some()).count();
         assert_eq!(taken, 4);
         assert!(late.take(now + Duration::from_secs(29), minute()).is_none());
@@ -114,7 +109,7 @@ mod tests {
 
     #[test]
     fn a_welcome_tells_how_far_each_stream_has_come() {
-        let mut late = Late::new(clock::monotonic(), &[]);
+        let mut late = Late::new(clock::monotonic());
         assert_eq!(late.heard_up_to(), None);
         for (stream, up_to) in [(1, 10), (2, 20), (1, 11)] {
             let lacks = vec![(up_to, None)];

@@ -165,7 +165,7 @@ pub(super) async fn new(
             deps.ice_servers.clone(),
             wall_ms(wall),
         ),
-        late: Late::new(now, &begin.heard_before),
+        late: Late::new(now),
         mirror: Mirror::default(),
         call,
         media,

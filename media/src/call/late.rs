@@ -133,13 +133,14 @@ impl Late {
         }
     }
 
-    /// A process before this one had that stream up to then: what its browser kept beyond is wanted.
+    /// A process before this one had that stream up to then: of what its browser gives, which is all that it has kept of each stream,
+    /// the oldest first, what was spoken before is had.
     pub(super) fn heard_before(&mut self, ssrc: u32, up_to: u32) {
         if self.streams.len() >= STREAMS_MAX {
             return;
         }
         let mut stream = Tracked::new(ssrc, Heard::new(up_to));
-        (stream.is_former, stream.is_tail_wanted, stream.is_telling) = (true, true, true);
+        stream.is_former = true;
         self.streams.push_back(stream);
     }
 
@@ -264,7 +265,6 @@ impl Late {
             if self.streams.len() >= STREAMS_MAX {
                 return Vec::new();
             }
-            // Of two the one that is known was spoken first: the process knew it for longer.
             let former = self.streams.iter().take_while(|stream| stream.is_former).count();
             let mut stream = Tracked::new(kept.stream, Heard::new(kept.time));
             stream.is_former = true;
