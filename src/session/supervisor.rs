@@ -22,6 +22,7 @@ use super::{
     machine::{Action, Event, Limits, Machine, Speaking},
     meaning::Reader,
     record::Record,
+    tools::Tools,
     turns::Turns,
 };
 use crate::{
@@ -58,6 +59,7 @@ struct Supervisor {
     transcript: Transcript,
     reader: Reader,
     turns: Turns,
+    tools: Tools,
     /// Speech of the candidate's that is not in the record goes to the next AI leg.
     is_open: bool,
     /// For how long a leg that is being given up had not been heard.
@@ -108,7 +110,7 @@ struct Supervisor {
 /// The session's handle, and its task to be spawned by the registry.
 pub(super) async fn new(
     deps: Deps,
-    begin: Begin,
+    mut begin: Begin,
     stop: CancellationToken,
 ) -> Result<(Live, impl Future<Output = ()> + Send + 'static), Error> {
     let (id, tenant) = (begin.session.id, begin.session.tenant);
@@ -142,11 +144,16 @@ pub(super) async fn new(
     if let Some(cut) = begin.cut.clone() {
         record.put(vec![cut]);
     }
+    let mut machine = Machine::new(limits, rand::random(), begin.greeted, started);
+    if begin.tools.asked_to_end() {
+        machine.end_was_asked(now);
+    }
     let supervisor = Supervisor {
-        machine: Machine::new(limits, rand::random(), begin.greeted, started),
+        machine,
         transcript: Transcript::new(id, last + begin.left_for_former),
         reader: Reader::default(),
         turns: Turns::default(),
+        tools: std::mem::take(&mut begin.tools),
         is_open: false,
         ai_silent: Duration::ZERO,
         candidate_silent: Duration::ZERO,
@@ -311,11 +318,7 @@ impl Supervisor {
             Action::CutAtHeard => self.cut_at_heard(),
             Action::GoOn => self.go_on(),
             Action::AnswerEndTool { call_id } => {
-                self.send_ai(
-                    self.deps
-                        .dialect
-                        .tool_answer(&call_id, &serde_json::json!({ "ok": true })),
-                );
+                self.answer_tool(&call_id, &serde_json::json!({ "ok": true }));
             }
             Action::AskGoodbye(reason) => self.send_ai_unspoken(self.deps.dialect.goodbye(reason)),
             Action::WarnTimeLeft(left) => {

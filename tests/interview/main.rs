@@ -16,6 +16,7 @@ mod barge_in;
 mod digits;
 mod edges;
 mod endings;
+mod history;
 mod hundreds;
 #[path = "../support/logs.rs"]
 mod logs;
