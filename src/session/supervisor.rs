@@ -1,7 +1,7 @@
 //! Drives one interview: carries what happens into the pure machines, and what they ask for out.
 //!
 //! Is: one task a session, one loop: command, media, AI link, dial, disk, deadline. Isn't: a decision; those are `machine`'s,
-//! `realtime::transcript`'s and `vivavoce_signaling`'s. Every wait of the loop is one of its six sources; nothing is
+//! `realtime::transcript`'s and `vivavoce_signaling`'s. Every wait of the loop is one of its sources; nothing is
 //! awaited inside a turn but the media shard's answer to an offer (bounded).
 
 mod ai;
@@ -80,6 +80,8 @@ struct Supervisor {
     staging: JoinSet<Result<Link, crate::realtime::dial::Error>>,
     /// Its channel opened before the dial's own answer was read.
     next_open: bool,
+    /// Take-overs that the media side was asked for and has not told of yet.
+    switching: u32,
     /// The channel opened before the dial's own answer was read.
     ready_early: bool,
     /// When the candidate last ceased to speak: turn latency counts from here.
@@ -175,6 +177,7 @@ pub(super) async fn new(
         next: None,
         staging: JoinSet::new(),
         next_open: false,
+        switching: 0,
         ready_early: false,
         ceased: None,
         wall: steady,
@@ -216,6 +219,7 @@ enum Turn {
     Command(Option<Command>),
     Media(Option<vivavoce_media::Event>),
     Link(crate::realtime::link::LinkEvent),
+    Next(crate::realtime::link::LinkEvent),
     Dialled(Result<Result<Link, crate::realtime::dial::Error>, tokio::task::JoinError>),
     Staged(Result<Result<Link, crate::realtime::dial::Error>, tokio::task::JoinError>),
     Due,
@@ -243,6 +247,7 @@ impl Supervisor {
                 () = stop.cancelled() => Turn::Stop,
                 event = self.media.recv() => Turn::Media(event),
                 event = next(&mut self.link) => Turn::Link(event),
+                event = next(&mut self.next) => Turn::Next(event),
                 Some(dialled) = self.dialling.join_next() => Turn::Dialled(dialled),
                 Some(staged) = self.staging.join_next() => Turn::Staged(staged),
                 command = self.commands.recv() => Turn::Command(command),
@@ -254,6 +259,7 @@ impl Supervisor {
                 Turn::Command(None) | Turn::Stop => self.left = Some(LetGo::Given),
                 Turn::Media(event) => self.media_event(event),
                 Turn::Link(event) => self.link_event(event),
+                Turn::Next(event) => self.next_link_event(event),
                 Turn::Dialled(result) => self.dialled(result),
                 Turn::Disk(is_ok) => self.notice(if is_ok { "store_back" } else { "store_away" }),
                 Turn::Staged(result) => self.staged(result),
@@ -312,7 +318,7 @@ impl Supervisor {
             Action::CommitSpeech => self.commit_speech(),
             Action::Silence { making } => self.send_ai(self.deps.dialect.silence(making)),
             Action::TakeUpAgain => self.take_up_again(),
-            Action::DialNext => self.dial_next(),
+            Action::DialNext(transport) => self.dial_next(transport),
             Action::DropNext => self.drop_next(),
             Action::SwitchAi => self.switch_ai(),
             Action::CutAtHeard => self.cut_at_heard(),

@@ -284,8 +284,7 @@ impl Supervisor {
             What::SessionCreated {
                 expires_at: Some(expires_at),
             } => {
-                let left = expires_at - clock::wall().unix_timestamp();
-                let after = Duration::from_secs(u64::try_from(left).unwrap_or_default());
+                let after = lasts(*expires_at);
                 self.tell(Event::AiExpires { after });
             }
             What::Malformed => self.deps.metrics.ai_event_unread("malformed"),
@@ -316,4 +315,10 @@ impl Supervisor {
             _ => {}
         }
     }
+}
+
+/// For how long a session that ends then (Unix seconds) lasts.
+pub(super) fn lasts(expires_at: i64) -> Duration {
+    let left = expires_at - clock::wall().unix_timestamp();
+    Duration::from_secs(u64::try_from(left).unwrap_or_default())
 }
