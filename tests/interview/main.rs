@@ -27,6 +27,7 @@ mod lossy;
 mod peer;
 #[path = "../support/postgres.rs"]
 mod postgres;
+mod rotation;
 #[path = "../support/socket.rs"]
 mod socket;
 #[path = "../support/stack.rs"]
