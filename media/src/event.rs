@@ -14,6 +14,9 @@ pub enum Event {
     Ai(LegEvent),
     /// On the leg that is to take its place: see [`crate::Call::ai_offer_staged`].
     AiNext(LegEvent),
+    /// [`crate::Call::ai_switch`] was carried out: events of the leg that was there came before this, those of the one that took its
+    /// place come after it. Where there was nothing to take its place, that is told next, as its end.
+    AiSwitched,
     /// The call is over: [`crate::Call::close`], its last handle dropped, or the event queue overran. Nothing follows.
     Closed(CloseCause),
 }

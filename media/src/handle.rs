@@ -67,7 +67,7 @@ pub(crate) enum Action {
     AiSwitch,
     AiDropNext,
     AiClose,
-    AiPcm(mpsc::Sender<Speech>, oneshot::Sender<Result<u32, Error>>),
+    AiPcm(bool, mpsc::Sender<Speech>, oneshot::Sender<Result<u32, Error>>),
     Play(u32, Frame),
     Mute(bool),
     Keep(bool),
@@ -199,7 +199,7 @@ impl Call {
         self.ask(|reply| Action::AiOffer(true, reply)).await
     }
 
-    /// The staged leg takes the place of the one that is there, if it is up. Speech of the candidate's that the one before may
+    /// The staged leg takes the place of the one that is there, if it is up, or the staged PCM does ([`Call::ai_pcm_staged`]). Speech of the candidate's that the one before may
     /// not have told of goes to it too ([`Call::ai_has`]); speech is held until [`Call::release_to_ai`].
     pub fn ai_switch(&self) {
         self.tell(Action::AiSwitch);
@@ -210,7 +210,7 @@ impl Call {
         self.tell(Action::AiSendNext(text));
     }
 
-    /// Closes the leg that is to come.
+    /// Closes the leg, or the PCM, that is to come.
     pub fn ai_drop_next(&self) {
         self.tell(Action::AiDropNext);
     }
@@ -232,8 +232,18 @@ impl Call {
 
     /// The AI side as PCM in place of an AI leg: the WebSocket transport. An AI leg before it is closed.
     pub async fn ai_pcm(&self) -> Result<(PcmIn, PcmOut), Error> {
+        self.pcm(false).await
+    }
+
+    /// The same, for one that does not take over by itself: it hears nothing and is not heard until [`Call::ai_switch`]. Of what is
+    /// staged, leg or PCM, there is one at a time: the newest.
+    pub async fn ai_pcm_staged(&self) -> Result<(PcmIn, PcmOut), Error> {
+        self.pcm(true).await
+    }
+
+    async fn pcm(&self, staged: bool) -> Result<(PcmIn, PcmOut), Error> {
         let (speech, heard) = mpsc::channel(SPEECH_QUEUE);
-        let generation = self.ask(|reply| Action::AiPcm(speech, reply)).await?;
+        let generation = self.ask(|reply| Action::AiPcm(staged, speech, reply)).await?;
         // Not the handle itself: a transport does not keep its call open.
         let (id, commands, counters) = (self.inner.id, self.inner.commands.clone(), self.inner.counters.clone());
         websocket::bridge(heard, move |frame| {

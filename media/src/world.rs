@@ -159,7 +159,7 @@ impl VirtualShard {
                 self.dials.remove(&id);
                 let _ = reply.send(core.ai_answer(now, &answer));
             }
-            Action::AiPcm(_, reply) => {
+            Action::AiPcm(_, _, reply) => {
                 let _ = reply.send(Err(call::Error::Closed)); // no codec beside the path in the world yet
             }
             Action::CandidateIce(candidate) => core.candidate_ice(now, &candidate),

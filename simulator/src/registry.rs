@@ -94,6 +94,8 @@ fn overlay(into: &mut Value, from: &Value) {
 /// An HTTP refusal that the next calls get.
 #[derive(Debug, Clone, Deserialize)]
 pub(crate) struct Refusal {
+    /// Over which transport, `webrtc` or `websocket`; else of every kind, the transcripts' and summaries' too.
+    pub(crate) transport: Option<String>,
     /// How many calls, where no time is told.
     #[serde(default = "one")]
     pub(crate) count: u32,
@@ -157,21 +159,19 @@ impl Registry {
         self.state().defaults = defaults;
     }
 
-    /// Puts one refusal off the queue's head, if there is one.
-    pub(crate) fn refusal(&self, now: Instant) -> Option<Refusal> {
+    /// Takes one refusal of a request over that transport off the queue, if there is one for it.
+    pub(crate) fn refusal(&self, now: Instant, transport: Option<&str>) -> Option<Refusal> {
         let mut state = self.state();
-        while state
+        state
             .refusals
-            .front()
-            .is_some_and(|(_, until)| until.is_some_and(|until| now >= until))
-        {
-            state.refusals.pop_front();
-        }
-        let (head, until) = state.refusals.front_mut()?;
-        head.count -= u32::from(until.is_none());
-        let (refusal, spent) = (head.clone(), head.count == 0);
+            .retain(|(_, until)| until.is_none_or(|until| now < until));
+        let is_for = |refusal: &Refusal| refusal.transport.is_none() || refusal.transport.as_deref() == transport;
+        let at = state.refusals.iter().position(|(refusal, _)| is_for(refusal))?;
+        let (found, until) = state.refusals.get_mut(at)?;
+        found.count -= u32::from(until.is_none());
+        let (refusal, spent) = (found.clone(), found.count == 0);
         if spent {
-            state.refusals.pop_front();
+            state.refusals.remove(at);
         }
         state.refused += 1;
         Some(refusal)

@@ -266,3 +266,28 @@ async fn calls_are_refused_for_a_time_or_left_to_wait() {
     assert_eq!(call().send().await.unwrap().status(), 400);
     simulator.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_transport_is_refused_and_the_other_is_not() {
+    let simulator = simulator(Value::Null).await;
+    let refusal =
+        json!({"kind": "refuse", "for_ms": 60_000, "transport": "websocket", "status": 400, "code": "invalid_offer"});
+    order(&simulator, "faults", refusal).await;
+    let mut peer = Peer::connect(&simulator, &session("gpt-realtime-2.1")).await;
+    peer.event("session.created").await;
+    let upgrade = http()
+        .get(format!(
+            "http://{}/v1/realtime?model=gpt-realtime-2.1",
+            simulator.addr()
+        ))
+        .bearer_auth("sk-x")
+        .header("connection", "upgrade")
+        .header("upgrade", "websocket")
+        .header("sec-websocket-version", "13")
+        .header("sec-websocket-key", "dGhlIHNhbXBsZSBub25jZQ==");
+    let refused = upgrade.send().await.unwrap();
+    assert_eq!(refused.status(), 400);
+    assert!(refused.text().await.unwrap().contains("invalid_offer"));
+    assert_eq!(control(&simulator, "calls").await["refused"], 1);
+    simulator.stop().await;
+}

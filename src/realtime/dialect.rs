@@ -5,13 +5,15 @@
 //! **Law:** pure. A text for the model is ours alone; a candidate's words go only where they are the candidate's.
 
 use super::event::Event;
+use super::history::{self, Summary, Told, ToolCall};
 use super::session::{self, Brief};
 use crate::store::{EndReason, Entry, Speaker};
 use serde_json::{Value, json};
 use std::fmt::Debug;
+use uuid::Uuid;
 
-/// Entries of history that a new call is told; older ones have long left the model's attention.
-const HISTORY_MAX: usize = 200;
+/// The id of the summary of an interview's beginning: there is one in a conversation at most.
+const SUMMARY_ID: &str = "vivavoce_summary";
 
 /// One realtime protocol.
 pub trait Dialect: Send + Sync + Debug + 'static {
@@ -36,9 +38,9 @@ pub trait Dialect: Send + Sync + Debug + 'static {
     fn say(&self, item_id: &str, text: &str) -> Vec<Value>;
     /// Answers a call of a tool. Nothing is said to it unless asked for by [`Dialect::respond`].
     fn tool_answer(&self, call_id: &str, output: &Value) -> Vec<Value>;
-    /// A call in an interview that has begun: its history, each item with the id that [`replayed_id`] gives (which the
-    /// transcript must skip), and how to go on. The AI speaks when asked by [`Dialect::respond`], or by turn detection.
-    fn take_up(&self, history: &[Entry]) -> Vec<Value>;
+    /// A call in an interview that has begun: its history, each item with an id of ours ([`replayed_id`] gives an entry's; the
+    /// transcript must skip them), and how to go on. The AI speaks when asked by [`Dialect::respond`], or by turn detection.
+    fn take_up(&self, history: &Told<'_>) -> Vec<Value>;
     /// The candidate could not hear for a while. `heard`: of the AI's last words no more than this, perhaps nothing; `None`: all
     /// that it said, but it has not answered them.
     fn go_on(&self, heard: Option<&str>) -> Vec<Value>;
@@ -133,10 +135,15 @@ impl Dialect for OpenAiRealtime {
         vec![json!({ "type": "conversation.item.create", "item": item })]
     }
 
-    fn take_up(&self, history: &[Entry]) -> Vec<Value> {
-        let recent = &history[history.len().saturating_sub(HISTORY_MAX)..];
-        let mut events: Vec<Value> = recent.iter().map(replayed).collect();
-        if !history.is_empty() {
+    fn take_up(&self, history: &Told<'_>) -> Vec<Value> {
+        let mut events: Vec<Value> = history.summary.iter().map(summary).collect();
+        for item in &history.items {
+            match item {
+                history::Item::Said { entry, text } => events.push(replayed(entry, text)),
+                history::Item::Called(call) => events.extend(replayed_call(call)),
+            }
+        }
+        if !events.is_empty() {
             events.push(note(
                 "The connection was lost and is back; the interview goes on where it was. Do not greet again, do not start over, and \
                  do not mention it. If your last words above were cut off, go on right after them; if an answer could not be made \
@@ -189,22 +196,43 @@ impl Dialect for OpenAiRealtime {
 
 /// A text from us to the model, no turn of anybody's.
 fn note(text: &str) -> Value {
-    let item = json!({ "type": "message", "role": "system", "content": [{ "type": "input_text", "text": text }] });
-    json!({ "type": "conversation.item.create", "item": item })
+    create(&json!({ "type": "message", "role": "system", "content": [{ "type": "input_text", "text": text }] }))
 }
 
-/// An entry, as the item it was. Of what was cut off, what was heard.
-fn replayed(entry: &Entry) -> Value {
-    let text = match (&entry.heard_text, entry.text.is_empty()) {
-        (Some(heard), _) if entry.interrupted => format!("{heard} … (interrupted)"),
-        (_, true) => "(could not be made out)".to_owned(),
-        (_, false) => entry.text.clone(),
-    };
+/// The summary, in the candidate's name: their words are in it, and what stands in ours is an order to the model.
+fn summary(summary: &Summary) -> Value {
+    let content = json!([{ "type": "input_text", "text": summary.text }]);
+    create(&json!({ "id": SUMMARY_ID, "type": "message", "role": "user", "content": content }))
+}
+
+/// An entry, as the item it was.
+fn replayed(entry: &Entry, text: &str) -> Value {
     let (role, kind) = match entry.speaker {
         Speaker::Ai => ("assistant", "output_text"),
         Speaker::Candidate => ("user", "input_text"),
     };
-    let item = json!({ "id": replayed_id(entry), "type": "message", "role": role, "content": [{ "type": kind, "text": text }] });
+    create(&json!({
+        "id": replayed_id(entry), "type": "message", "role": role, "content": [{ "type": kind, "text": text }],
+    }))
+}
+
+/// A call of a tool and its answer, as the items they were.
+fn replayed_call(call: &ToolCall) -> [Value; 2] {
+    let id = |of: &str| {
+        let name = format!("{of}/{}", call.call_id);
+        Uuid::new_v5(&Uuid::NAMESPACE_OID, name.as_bytes()).simple().to_string()
+    };
+    [
+        create(&json!({
+            "id": id("call"), "type": "function_call", "call_id": call.call_id, "name": call.name, "arguments": call.arguments,
+        })),
+        create(&json!({
+            "id": id("output"), "type": "function_call_output", "call_id": call.call_id, "output": call.output,
+        })),
+    ]
+}
+
+fn create(item: &Value) -> Value {
     json!({ "type": "conversation.item.create", "item": item })
 }
 
@@ -212,6 +240,7 @@ fn replayed(entry: &Entry) -> Value {
 mod tests {
     use super::*;
     use crate::ids::{EntryId, SessionId};
+    use crate::realtime::history::{Bound, tell};
     use time::macros::datetime;
 
     fn entry(n: u128, speaker: Speaker, text: &str) -> Entry {
@@ -272,6 +301,43 @@ mod tests {
     }
 
     #[test]
+    fn a_new_call_is_told_what_was_long_ago_in_short_and_which_tools_were_called() {
+        let bound = Bound::of_model("gpt-realtime-2.1");
+        let record: Vec<Entry> = (1..=500).map(|n| entry(n, Speaker::Candidate, "x")).collect();
+        let call = ToolCall {
+            call_id: "call_7".into(),
+            name: "end_session".into(),
+            arguments: "{}".into(),
+            output: r#"{"ok":true}"#.into(),
+            after: 499,
+        };
+        let events = OpenAiRealtime.take_up(&tell(&record, std::slice::from_ref(&call), bound));
+        assert_eq!(events.len(), bound.items + 1, "and the note");
+        // words of the candidate's are never an order of ours
+        let summary = &events[0]["item"];
+        assert_eq!((&summary["role"], &summary["id"]), (&json!("user"), &json!(SUMMARY_ID)));
+        let tail: Vec<&Value> = events.iter().rev().take(4).rev().map(|event| &event["item"]).collect();
+        assert_eq!(
+            tail.iter()
+                .map(|item| item["type"].as_str().unwrap())
+                .collect::<Vec<_>>(),
+            ["function_call", "function_call_output", "message", "message"]
+        );
+        assert_eq!(
+            (&tail[0]["call_id"], &tail[0]["name"], &tail[0]["arguments"]),
+            (&json!("call_7"), &json!("end_session"), &json!("{}"))
+        );
+        assert_eq!(
+            (&tail[1]["call_id"], &tail[1]["output"]),
+            (&json!("call_7"), &json!(r#"{"ok":true}"#))
+        );
+        let ids: std::collections::BTreeSet<_> =
+            events.iter().filter_map(|event| event["item"]["id"].as_str()).collect();
+        assert_eq!(ids.len(), events.len() - 1, "each its own, the note none");
+        assert!(ids.iter().all(|id| id.len() <= 32));
+    }
+
+    #[test]
     fn a_socket_is_told_the_formats_and_not_the_model() {
         let update = OpenAiRealtime.session_on_socket(
             &json!({"type":"realtime","model":"m","audio":{"input":{"a":1},"output":{"voice":"v"}}}),
@@ -295,7 +361,9 @@ mod tests {
             gap: Some("transcription_failed".into()),
             ..entry(2, Speaker::Candidate, "")
         };
-        let events = OpenAiRealtime.take_up(&[cut, gap, entry(3, Speaker::Candidate, "Hm.")]);
+        let bound = Bound::of_model("gpt-realtime-2.1");
+        let record = [cut, gap, entry(3, Speaker::Candidate, "Hm.")];
+        let events = OpenAiRealtime.take_up(&tell(&record, &[], bound));
         let texts: Vec<&str> = events
             .iter()
             .filter_map(|e| e["item"]["content"][0]["text"].as_str())
@@ -309,11 +377,9 @@ mod tests {
         assert_eq!(events[3]["item"]["role"], "system");
         assert_eq!(events.len(), 4, "it speaks when it is asked to");
         assert!(
-            OpenAiRealtime.take_up(&[]).is_empty(),
+            OpenAiRealtime.take_up(&Told::default()).is_empty(),
             "nothing was said: it begins like any other"
         );
-        let long: Vec<Entry> = (0..500).map(|n| entry(n, Speaker::Ai, "x")).collect();
-        assert_eq!(OpenAiRealtime.take_up(&long).len(), HISTORY_MAX + 1);
         let told = |heard| OpenAiRealtime.go_on(heard)[0]["item"]["content"][0]["text"].to_string();
         assert!(told(Some("Tell me")).contains("Tell me …"));
         assert!(told(Some("")).contains("nothing of what you said last"));

@@ -9,7 +9,7 @@
 use super::event::canonical;
 use super::session::END_SESSION;
 use serde_json::{Map, Value, json};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Names of calls remembered, to give a beta service's `arguments.done` its name. An interview has a few.
 const CALLS_MAX: usize = 64;
@@ -22,6 +22,8 @@ pub struct Mirror {
     /// What waits for the goodbye.
     held: Vec<String>,
     released: bool,
+    /// Items that are no news: what we told the AI of what was said before.
+    hidden: BTreeSet<String>,
 }
 
 impl Mirror {
@@ -31,6 +33,16 @@ impl Mirror {
             return Vec::new();
         };
         self.pass(event).unwrap_or_default()
+    }
+
+    /// This item is ours: history that a new AI leg is told, or a note. Say so before its events come.
+    pub fn hide(&mut self, item_id: &str) {
+        self.hidden.insert(item_id.to_owned());
+    }
+
+    /// Another AI leg takes the interview up: what of the one before was ours does not come any more.
+    pub fn forget_hidden(&mut self) {
+        self.hidden.clear();
     }
 
     /// The goodbye has been played: what was held goes now, and nothing is held any more.
@@ -52,8 +64,12 @@ impl Mirror {
                 keep(&mut event, &["type", "event_id", "session"]);
             }
             "conversation.item.added" | "conversation.item.done" => {
-                let item = speech(event.get("item")?)?;
-                event.insert("item".into(), item);
+                let item = event.get("item")?;
+                let id = item.get("id").and_then(Value::as_str);
+                if id.is_some_and(|id| self.hidden.contains(id)) {
+                    return None;
+                }
+                event.insert("item".into(), speech(item)?);
             }
             "response.output_item.added" | "response.output_item.done" => {
                 self.remember(event.get("item")?);
@@ -216,6 +232,20 @@ mod tests {
             .iter()
             .map(|frame| frame["type"].as_str().unwrap().to_owned())
             .collect()
+    }
+
+    #[test]
+    fn history_that_a_new_leg_is_told_is_no_news() {
+        let mut mirror = Mirror::default();
+        let added = |id: &str| {
+            json!({"type":"conversation.item.added","item":{"id":id,"type":"message","role":"user",
+            "content":[{"type":"input_text","text":"said long ago"}]}})
+        };
+        mirror.hide("old");
+        assert!(frames(&mut mirror, &added("old")).is_empty());
+        assert!(!frames(&mut mirror, &added("new")).is_empty());
+        mirror.forget_hidden();
+        assert!(!frames(&mut mirror, &added("old")).is_empty());
     }
 
     #[test]

@@ -16,6 +16,7 @@ mod registry;
 mod restore;
 mod standing;
 mod supervisor;
+mod tools;
 mod turns;
 mod words;
 

@@ -1,7 +1,7 @@
 //! Drives one interview: carries what happens into the pure machines, and what they ask for out.
 //!
 //! Is: one task a session, one loop: command, media, AI link, dial, disk, deadline. Isn't: a decision; those are `machine`'s,
-//! `realtime::transcript`'s and `vivavoce_signaling`'s. Every wait of the loop is one of its six sources; nothing is
+//! `realtime::transcript`'s and `vivavoce_signaling`'s. Every wait of the loop is one of its sources; nothing is
 //! awaited inside a turn but the media shard's answer to an offer (bounded).
 
 mod ai;
@@ -11,19 +11,21 @@ mod candidate;
 mod end;
 mod leave;
 mod rotation;
+mod showing;
 mod wall_clock;
 
 pub(super) use begin::Begin;
 
 use super::{
     Deps, Error,
-    browser::{Browser, Said},
+    browser::Browser,
     fate,
     late::Late,
     live::{Command, LetGo, Live, QUEUE, Snapshot},
-    machine::{Action, Event, Limits, Machine, Speaking},
+    machine::{Action, Event, Limits, Machine},
     meaning::Reader,
     record::Record,
+    tools::Tools,
     turns::Turns,
 };
 use crate::{
@@ -33,7 +35,7 @@ use crate::{
         mirror::Mirror,
         transcript::{self, Legacy, Transcript},
     },
-    store::{self, EndReason, SessionStep, Source},
+    store::{self, SessionStep, Source},
 };
 use std::{
     collections::BTreeSet,
@@ -48,10 +50,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::Instrument as _;
 use uuid::Uuid;
 use vivavoce_media::{Call, CallConfig};
-use vivavoce_signaling::{
-    ServerMessage,
-    messages::{Caption, EndReason as EndWord, LegWord, SessionWord, Speaker as Voice, State},
-};
+use vivavoce_signaling::ServerMessage;
 
 struct Supervisor {
     deps: Deps,
@@ -60,6 +59,7 @@ struct Supervisor {
     transcript: Transcript,
     reader: Reader,
     turns: Turns,
+    tools: Tools,
     /// Speech of the candidate's that is not in the record goes to the next AI leg.
     is_open: bool,
     /// For how long a leg that is being given up had not been heard.
@@ -80,6 +80,8 @@ struct Supervisor {
     staging: JoinSet<Result<Link, crate::realtime::dial::Error>>,
     /// Its channel opened before the dial's own answer was read.
     next_open: bool,
+    /// Take-overs that the media side was asked for and has not told of yet.
+    switching: u32,
     /// The channel opened before the dial's own answer was read.
     ready_early: bool,
     /// When the candidate last ceased to speak: turn latency counts from here.
@@ -112,7 +114,7 @@ struct Supervisor {
 /// The session's handle, and its task to be spawned by the registry.
 pub(super) async fn new(
     deps: Deps,
-    begin: Begin,
+    mut begin: Begin,
     stop: CancellationToken,
 ) -> Result<(Live, impl Future<Output = ()> + Send + 'static), Error> {
     let (id, tenant) = (begin.session.id, begin.session.tenant);
@@ -147,14 +149,19 @@ pub(super) async fn new(
     if let Some(cut) = begin.cut.clone() {
         record.put(vec![cut]);
     }
+    let mut machine = Machine::new(limits, rand::random(), begin.greeted, started);
+    if begin.tools.asked_to_end() {
+        machine.end_was_asked(now);
+    }
     let supervisor = Supervisor {
-        machine: Machine::new(limits, rand::random(), begin.greeted, started),
+        machine,
         transcript: Transcript::take_up(
             id,
             Legacy::restored(id, last + begin.left_for_former, begin.awaited.clone()),
         ),
         reader: Reader::default(),
         turns: Turns::default(),
+        tools: std::mem::take(&mut begin.tools),
         is_open: false,
         ai_silent: Duration::ZERO,
         candidate_silent: Duration::ZERO,
@@ -176,6 +183,7 @@ pub(super) async fn new(
         next: None,
         staging: JoinSet::new(),
         next_open: false,
+        switching: 0,
         ready_early: false,
         ceased: None,
         wall: steady,
@@ -218,6 +226,7 @@ enum Turn {
     Command(Option<Command>),
     Media(Option<vivavoce_media::Event>),
     Link(crate::realtime::link::LinkEvent),
+    Next(crate::realtime::link::LinkEvent),
     Dialled(Result<Result<Link, crate::realtime::dial::Error>, tokio::task::JoinError>),
     Staged(Result<Result<Link, crate::realtime::dial::Error>, tokio::task::JoinError>),
     Due,
@@ -246,6 +255,7 @@ impl Supervisor {
                 () = stop.cancelled() => Turn::Stop,
                 event = self.media.recv() => Turn::Media(event),
                 event = next(&mut self.link) => Turn::Link(event),
+                event = next(&mut self.next) => Turn::Next(event),
                 Some(dialled) = self.dialling.join_next() => Turn::Dialled(dialled),
                 Some(staged) = self.staging.join_next() => Turn::Staged(staged),
                 command = self.commands.recv() => Turn::Command(command),
@@ -257,6 +267,7 @@ impl Supervisor {
                 Turn::Command(None) | Turn::Stop => self.left = Some(LetGo::Given),
                 Turn::Media(event) => self.media_event(event),
                 Turn::Link(event) => self.link_event(event),
+                Turn::Next(event) => self.next_link_event(event),
                 Turn::Dialled(result) => self.dialled(result),
                 Turn::Disk(is_ok) => self.notice(if is_ok { "store_back" } else { "store_away" }),
                 Turn::Staged(result) => self.staged(result),
@@ -324,17 +335,13 @@ impl Supervisor {
             Action::CommitSpeech => self.commit_speech(),
             Action::Silence { making } => self.send_ai(self.deps.dialect.silence(making)),
             Action::TakeUpAgain => self.take_up_again(),
-            Action::DialNext => self.dial_next(),
+            Action::DialNext(transport) => self.dial_next(transport),
             Action::DropNext => self.drop_next(),
             Action::SwitchAi => self.switch_ai(),
             Action::CutAtHeard => self.cut_at_heard(),
             Action::GoOn => self.go_on(),
             Action::AnswerEndTool { call_id } => {
-                self.send_ai(
-                    self.deps
-                        .dialect
-                        .tool_answer(&call_id, &serde_json::json!({ "ok": true })),
-                );
+                self.answer_tool(&call_id, &serde_json::json!({ "ok": true }));
             }
             Action::AskGoodbye(reason) => self.send_ai_unspoken(self.deps.dialect.goodbye(reason)),
             Action::WarnTimeLeft(left) => {
@@ -377,102 +384,6 @@ impl Supervisor {
         .into_iter()
         .flatten()
         .min()
-    }
-
-    /// The state as the browser is told it.
-    fn state(&self) -> State {
-        let snapshot = self.machine.snapshot();
-        State {
-            session: match snapshot.session {
-                "connecting" => SessionWord::Connecting,
-                "live" => SessionWord::Live,
-                "ending" => SessionWord::Ending,
-                "completed" => SessionWord::Completed,
-                "failed" => SessionWord::Failed,
-                _ => SessionWord::Waiting,
-            },
-            candidate: leg_word(snapshot.candidate),
-            ai: leg_word(snapshot.ai),
-            speaking: match snapshot.speaking {
-                Speaking::Nobody => None,
-                Speaking::Ai => Some(Voice::Ai),
-                Speaking::Candidate => Some(Voice::Candidate),
-            },
-            ends_at: snapshot.ends_at.map(|at| clock::rfc3339_ms(self.wall.at(at))),
-        }
-    }
-
-    fn show(&mut self) {
-        let snapshot = self.machine.snapshot();
-        let told = Snapshot {
-            session: snapshot.session,
-            candidate: snapshot.candidate,
-            ai: snapshot.ai,
-        };
-        self.snapshot.send_if_modified(|last| {
-            let changed = *last != told;
-            *last = told;
-            changed
-        });
-        let state = self.state();
-        self.say(ServerMessage::State(state));
-    }
-
-    fn say(&mut self, message: ServerMessage) {
-        match self.browser.say(message) {
-            Said::Kept => return,
-            Said::TooSlow => {
-                self.deps.metrics.signaling_refused("too_slow");
-                tracing::warn!("a browser's socket was too slow and was closed");
-            }
-            Said::Gone => tracing::debug!("a browser's socket went away"),
-        }
-        self.call.keeper_away();
-        self.machine.handle(clock::monotonic(), Event::SocketDetached);
-    }
-
-    fn notice(&mut self, code: &'static str) {
-        let text = super::words::notice(code).to_owned();
-        self.say(ServerMessage::Notice {
-            code: code.to_owned(),
-            text,
-        });
-    }
-
-    fn caption(&mut self, caption: transcript::Caption) {
-        let speaker = match caption.speaker {
-            store::Speaker::Ai => Voice::Ai,
-            store::Speaker::Candidate => Voice::Candidate,
-        };
-        self.say(ServerMessage::Caption(Caption {
-            item_id: caption.item_id,
-            previous_item_id: caption.previous_item_id,
-            speaker,
-            text: caption.text,
-            is_final: caption.is_final,
-            at: clock::rfc3339_ms(caption.at),
-        }));
-    }
-}
-
-fn leg_word(word: &str) -> LegWord {
-    match word {
-        "connecting" => LegWord::Connecting,
-        "up" => LegWord::Up,
-        "lost" => LegWord::Lost,
-        "gone" => LegWord::Gone,
-        _ => LegWord::None,
-    }
-}
-
-/// The wire's word for why it ended.
-fn end_word(reason: EndReason) -> EndWord {
-    match reason {
-        EndReason::Interviewer => EndWord::Interviewer,
-        EndReason::Candidate => EndWord::Candidate,
-        EndReason::Recruiter => EndWord::Recruiter,
-        EndReason::Time => EndWord::Time,
-        EndReason::Failed => EndWord::Failed,
     }
 }
 

@@ -15,8 +15,6 @@ use rand::{Rng, SeedableRng, rngs::SmallRng};
 use serde_json::{Value, json};
 use std::{panic::AssertUnwindSafe, time::Duration};
 
-/// The interviewer's counts.
-pub const TURNS: usize = 3;
 /// An answer that has not been heard out by then, beside what the fault itself lasts, never will be, in ms.
 const ANSWER_MS_MAX: u64 = 40_000;
 /// Pause after the interviewer's nine, in ms: at least.
@@ -43,7 +41,7 @@ pub struct Outcome {
 pub async fn run(row: &Row, seed: u64) -> Outcome {
     let mut defaults: Value = serde_json::from_str(row.defaults).expect("JSON of the row");
     defaults["mode"] = json!("exam");
-    defaults["exam"] = json!({ "turns": TURNS });
+    defaults["exam"] = json!({ "turns": row.turns });
     let (mut place, stack) = Place::of(row, defaults).await;
     let driven = AssertUnwindSafe(drive(row, seed, &stack, &mut place))
         .catch_unwind()
@@ -68,6 +66,8 @@ struct Drive<'a> {
     place: &'a mut Place,
     candidate: Candidate,
     strikes: Vec<Strike>,
+    /// The interviewer's counts.
+    counts: usize,
     turns: Vec<Vec<u8>>,
     /// When the last burst of each turn left.
     ends: Vec<u64>,
@@ -77,6 +77,10 @@ struct Drive<'a> {
 async fn drive(row: &Row, seed: u64, stack: &Stack, place: &mut Place) -> Outcome {
     let mut dice = SmallRng::seed_from_u64(seed);
     let moment = Moment::at_random(row.when, &mut dice);
+    if let Some(order) = row.order {
+        let order = serde_json::from_str(order).expect("JSON of the row");
+        stack.control("faults", &order).await;
+    }
     let seat = stack.seat().await;
     let (http, udp) = place.addresses(stack);
     let candidate = Candidate::join(http, &udp, &seat).await;
@@ -111,12 +115,13 @@ async fn drive(row: &Row, seed: u64, stack: &Stack, place: &mut Place) -> Outcom
         place,
         candidate,
         strikes,
+        counts: row.turns,
         turns: vec![],
         ends: vec![],
         lag_ms: 0,
     };
     let mut stuck = None;
-    for turn in 0..TURNS * 2 {
+    for turn in 0..row.turns * 2 {
         match drive.turn(turn, &mut dice).await {
             Ok(true) => {}
             Ok(false) => break,
@@ -154,7 +159,7 @@ impl Drive<'_> {
                 break;
             }
             let reached = || along(self.candidate.digits().iter().map(|heard| heard.digit)).reached;
-            if self.candidate.ended && reached() >= TURNS * 10 {
+            if self.candidate.ended && reached() >= self.counts * 10 {
                 return Ok(false);
             }
             if self.candidate.ended {
@@ -238,7 +243,7 @@ impl Drive<'_> {
         }
         let heard: Vec<u8> = self.candidate.digits().iter().map(|d| d.digit).collect();
         let facts = Facts {
-            counts: TURNS,
+            counts: self.counts,
             turns: &self.turns,
             heard: &heard,
             calls: &calls,
@@ -252,6 +257,12 @@ impl Drive<'_> {
         }
         if self.strikes.iter().any(|strike| strike.fault == Fault::Rotation) && calls.len() < 2 {
             found.push("it never rotated".into());
+        }
+        let over = |at: usize| calls.get(at).and_then(|call| call["transport"].as_str());
+        if self.strikes.iter().any(|strike| strike.fault == Fault::WebRtcReturns)
+            && (over(0), calls.len().checked_sub(1).and_then(over)) != (Some("websocket"), Some("webrtc"))
+        {
+            found.push("it did not go back to WebRTC".into());
         }
         if std::env::var_os("CONTINUITY_TELL").is_some() {
             tell(&facts);

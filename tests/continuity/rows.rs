@@ -37,6 +37,8 @@ pub enum Fault {
     Microphone,
     /// Nothing but the service's limit, which the row's defaults bring near.
     Rotation,
+    /// Nothing: WebRTC, which could not be had at first, can be again.
+    WebRtcReturns,
     /// Two or three of these.
     Several,
 }
@@ -53,6 +55,7 @@ impl Fault {
             Fault::Microphone => 4_000,
             Fault::Nothing
             | Fault::Rotation
+            | Fault::WebRtcReturns
             | Fault::Several
             | Fault::Ai(_)
             | Fault::AiStuck
@@ -96,6 +99,9 @@ pub enum Stands {
     Missing(&'static str),
 }
 
+/// The interviewer's counts, where a row does not say otherwise; a fault strikes within as many.
+pub const TURNS: usize = 3;
+
 pub struct Row {
     pub name: &'static str,
     /// As the issue words it.
@@ -108,6 +114,10 @@ pub struct Row {
     pub defaults: &'static str,
     /// Of the relay's environment.
     pub vars: &'static [(&'static str, &'static str)],
+    /// A fault of the simulator's from the beginning on; JSON.
+    pub order: Option<&'static str>,
+    /// The interviewer's counts.
+    pub turns: usize,
 }
 
 const fn row(name: &'static str, text: &'static str, gap_max_ms: i64, fault: Fault, when: When, stands: Stands) -> Row {
@@ -120,6 +130,8 @@ const fn row(name: &'static str, text: &'static str, gap_max_ms: i64, fault: Fau
         stands,
         defaults: "{}",
         vars: &[],
+        order: None,
+        turns: TURNS,
     }
 }
 
@@ -175,6 +187,46 @@ pub const ROWS: &[Row] = &[
             "planned rotation before the limit",
             300,
             Fault::Rotation,
+            When::Any,
+            Stands::Holds,
+        )
+    },
+    Row {
+        defaults: r#"{"lifetime_s": 18}"#,
+        vars: &[("OPENAI_REALTIME_TRANSPORT", "websocket")],
+        ..row(
+            "rotation-websocket",
+            "the same over the WebSocket",
+            300,
+            Fault::Rotation,
+            When::Any,
+            Stands::Holds,
+        )
+    },
+    Row {
+        defaults: r#"{"lifetime_s": 18}"#,
+        order: Some(
+            r#"{"kind": "refuse", "transport": "webrtc", "for_ms": 600000, "status": 400, "code": "invalid_offer"}"#,
+        ),
+        ..row(
+            "rotation-fallback",
+            "the same over the WebSocket that took over from WebRTC, which cannot be had again",
+            300,
+            Fault::Rotation,
+            When::Any,
+            Stands::Holds,
+        )
+    },
+    Row {
+        order: Some(
+            r#"{"kind": "refuse", "transport": "webrtc", "for_ms": 10000, "status": 400, "code": "invalid_offer"}"#,
+        ),
+        turns: 6,
+        ..row(
+            "webrtc-returns",
+            "back from the WebSocket to WebRTC, which could not be had for 10 s",
+            300,
+            Fault::WebRtcReturns,
             When::Any,
             Stands::Holds,
         )

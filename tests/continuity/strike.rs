@@ -2,10 +2,9 @@
 
 use crate::{
     candidate::Candidate,
-    interview::TURNS,
     peer::wall_ms,
     place::Place,
-    rows::{Fault, When},
+    rows::{Fault, TURNS, When},
     stack::Stack,
 };
 use rand::{Rng, SeedableRng, rngs::SmallRng};
@@ -104,7 +103,7 @@ impl Strike {
         let lasts_ms = self.fault.lasts_ms();
         self.over_ms = (lasts_ms > 0).then_some(now + lasts_ms);
         match self.fault {
-            Fault::Nothing | Fault::Rotation | Fault::Several => {}
+            Fault::Nothing | Fault::Rotation | Fault::WebRtcReturns | Fault::Several => {}
             Fault::Ai(kind) => stack.control("faults", &json!({ "kind": kind })).await,
             Fault::AiRefuses => {
                 let (told, how) = match self.dice.random_range(0..3) {
@@ -202,6 +201,7 @@ impl Strike {
             }
             Fault::Nothing
             | Fault::Rotation
+            | Fault::WebRtcReturns
             | Fault::Several
             | Fault::Ai(_)
             | Fault::AiRefuses

@@ -16,6 +16,7 @@ mod barge_in;
 mod digits;
 mod edges;
 mod endings;
+mod history;
 mod hundreds;
 #[path = "../support/logs.rs"]
 mod logs;
@@ -26,6 +27,7 @@ mod lossy;
 mod peer;
 #[path = "../support/postgres.rs"]
 mod postgres;
+mod rotation;
 #[path = "../support/socket.rs"]
 mod socket;
 #[path = "../support/stack.rs"]

@@ -261,3 +261,56 @@ async fn an_interview_that_nobody_came_back_to_has_failed_for_its_true_reason() 
 
 /// A page that does not speak of moving has the time that the sessions are waited for.
 pub const HANDED_WITHIN: Duration = Duration::from_secs(15);
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_relay_that_is_killed_in_the_goodbye_says_it_again_and_ends() {
+    let house = House::on_sqlite(json!({ "questions": 1 })).await;
+    let [plan] = house.plans(&[]);
+    let mut relay = plan.ready(&house.http).await;
+    let seat = house.seat(&relay.base).await;
+    let mut page = Page::open(&relay.base, &seat).await;
+    page.hears_a_voice(0).await;
+    page.types("Nineteen violets", "first").await;
+    let told = async |kind: &str| {
+        let calls = house.calls().await;
+        let items = calls.last()?["items"].as_array()?.clone();
+        items
+            .into_iter()
+            .find(|it| it["type"] == kind && it["origin"] == "client")
+    };
+    let called = until(SOON, "the end is called for, and answered", async || {
+        told("function_call_output").await
+    })
+    .await;
+    until(SOON, "whoever comes next can know of it", async || {
+        let (tenant, id) = (crate::stack::TENANT.parse().unwrap(), seat.session.parse().unwrap());
+        let events = house.store.session_events(tenant, id).await.unwrap();
+        events.iter().any(|event| event.what == "tool").then_some(())
+    })
+    .await;
+    let welcomes = page.welcomes();
+    relay.kill().await;
+    let relay = plan.ready(&house.http).await;
+    page.welcomed(welcomes + 1).await;
+    page.fresh_leg().await;
+    let back = Page::now();
+    page.hears(SOON, "the end is told", |it| {
+        it["type"] == "ended" && it["reason"] == "interviewer"
+    })
+    .await;
+    eprintln!(
+        "killed in the goodbye: ended {} ms after the leg was back",
+        Page::now() - back
+    );
+    let again = told("function_call").await.expect("it is told which tool was called");
+    assert_eq!(
+        (&again["call_id"], &again["name"]),
+        (&called["call_id"], &json!("end_session"))
+    );
+    until(SOON, "and stored", async || {
+        (house.session(&seat).await.status == SessionStatus::Completed).then_some(())
+    })
+    .await;
+    page.close().await;
+    drop(relay);
+}

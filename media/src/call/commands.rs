@@ -7,7 +7,7 @@ use crate::leg::ai::AiLeg;
 use crate::leg::candidate::CandidateLeg;
 use crate::leg::{Setup, sdp};
 use crate::websocket::Speech;
-use crate::{CloseCause, Event};
+use crate::{CloseCause, Event, LegEvent};
 use bytes::BytesMut;
 use std::net::SocketAddr;
 use std::time::Instant;
@@ -55,6 +55,9 @@ impl Core {
 
     /// A leg that is to come up in place of what is there.
     fn place(&mut self, now: Instant, side: Side, leg: Leg, staged: bool) -> u32 {
+        if staged {
+            self.discard_next_pcm();
+        }
         let generation = self.next_generation();
         let placed = Placed {
             generation,
@@ -122,15 +125,15 @@ impl Core {
         if let Some(current) = &mut self.legs[side as usize].current {
             current.leg.peer().close(now);
         }
-        if side == Side::Ai
-            && let Some(pcm) = self.pcm.take()
-        {
-            self.outputs.push_back(Output::Gone {
-                side,
-                generation: pcm.generation,
-            });
+        if side == Side::Ai {
+            self.discard_next_pcm();
+            self.outputs.extend(self.pcm.take().map(|pcm| pcm.gone()));
         }
         self.settle(now);
+    }
+
+    fn discard_next_pcm(&mut self) {
+        self.outputs.extend(self.next_pcm.take().map(|pcm| pcm.gone()));
     }
 
     /// See [`crate::Call::ai_offer`]; with the leg's generation, and the socket's address that it is made for.
@@ -187,41 +190,69 @@ impl Core {
 
     /// See [`crate::Call::ai_switch`].
     pub(crate) fn ai_switch(&mut self, now: Instant) {
-        let legs = &mut self.legs[Side::Ai as usize];
-        if !legs.next.as_ref().is_some_and(|next| next.leg.peer_ref().is_up()) {
+        let legs = &self.legs[Side::Ai as usize];
+        let is_up = legs.next.as_ref().is_some_and(|next| next.leg.peer_ref().is_up());
+        if !is_up && self.next_pcm.is_none() {
+            self.outputs.push_back(Output::Event(Event::AiSwitched));
+            let cause = CloseCause::Failed;
+            self.outputs
+                .push_back(Output::Event(Event::Ai(LegEvent::Closed { cause })));
             return;
         }
         self.ai_again(now);
         let legs = &mut self.legs[Side::Ai as usize];
+        // One of the two is staged at a time.
         let next = legs.next.take().map(|next| Placed { staged: false, ..next });
         if let Some(old) = std::mem::replace(&mut legs.current, next) {
             self.discard(now, Side::Ai, old);
         }
+        let old = std::mem::replace(&mut self.pcm, self.next_pcm.take());
+        self.outputs.extend(old.map(|pcm| pcm.gone()));
+        self.outputs.push_back(Output::Event(Event::AiSwitched));
         self.retune(Side::Ai);
         self.settle(now);
     }
 
     /// See [`crate::Call::ai_drop_next`].
     pub(crate) fn ai_drop_next(&mut self, now: Instant) {
+        self.discard_next(now);
+        self.settle(now);
+    }
+
+    fn discard_next(&mut self, now: Instant) {
         if let Some(next) = self.legs[Side::Ai as usize].next.take() {
             self.discard(now, Side::Ai, next);
         }
-        self.settle(now);
+        self.discard_next_pcm();
     }
 
     /// See [`crate::Call::ai_pcm`]: the candidate's speech goes there; what is played comes by [`Core::play`].
     pub(crate) fn ai_pcm(&mut self, now: Instant, speech: mpsc::Sender<Speech>) -> u32 {
         self.close_side(now, Side::Ai);
-        let generation = self.next_generation();
-        let (seq, timestamp) = (rand::random(), rand::random());
-        self.pcm = Some(Pcm {
-            generation,
-            speech,
-            seq,
-            timestamp,
-        });
+        let pcm = self.new_pcm(speech);
+        let generation = pcm.generation;
+        self.pcm = Some(pcm);
         self.settle(now);
         generation
+    }
+
+    /// See [`crate::Call::ai_pcm_staged`].
+    pub(crate) fn ai_pcm_staged(&mut self, now: Instant, speech: mpsc::Sender<Speech>) -> u32 {
+        self.discard_next(now);
+        let pcm = self.new_pcm(speech);
+        let generation = pcm.generation;
+        self.next_pcm = Some(pcm);
+        self.settle(now);
+        generation
+    }
+
+    fn new_pcm(&mut self, speech: mpsc::Sender<Speech>) -> Pcm {
+        Pcm {
+            generation: self.next_generation(),
+            speech,
+            seq: rand::random(),
+            timestamp: rand::random(),
+        }
     }
 
     /// See [`crate::Call::mute`].
@@ -301,5 +332,15 @@ impl Core {
     fn next_generation(&mut self) -> u32 {
         self.generation += 1;
         self.generation
+    }
+}
+
+impl Pcm {
+    /// It is let go of.
+    fn gone(&self) -> Output {
+        Output::Gone {
+            side: Side::Ai,
+            generation: self.generation,
+        }
     }
 }

@@ -112,6 +112,8 @@ pub(crate) struct Core {
     streams: [Stream; 2],
     /// The AI side as PCM, in place of a leg.
     pcm: Option<Pcm>,
+    /// The one that is to take the AI side's place when it is told to: it hears nothing, and is not heard.
+    next_pcm: Option<Pcm>,
     /// The candidate's speech that the AI may have to be given again.
     kept: Kept,
     /// The AI's speech that the candidate may have missed.
@@ -153,6 +155,7 @@ impl Core {
             legs: [Legs::default(), Legs::default()],
             streams: [Stream::new(now, hold_ms_max), Stream::new(now, hold_ms_max)],
             pcm: None,
+            next_pcm: None,
             kept: Kept::default(),
             said: Kept::default(),
             generation: 0,

@@ -7,4 +7,5 @@ mod joined;
 mod lately;
 mod missed;
 mod renewal;
+mod staged;
 mod world;

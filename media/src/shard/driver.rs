@@ -273,8 +273,13 @@ impl Driver {
             Action::AiSwitch => core.ai_switch(now),
             Action::AiDropNext => core.ai_drop_next(now),
             Action::AiClose => core.close_side(now, Side::Ai),
-            Action::AiPcm(speech, reply) => {
-                let _ = reply.send(Ok(core.ai_pcm(now, speech)));
+            Action::AiPcm(staged, speech, reply) => {
+                let generation = if staged {
+                    core.ai_pcm_staged(now, speech)
+                } else {
+                    core.ai_pcm(now, speech)
+                };
+                let _ = reply.send(Ok(generation));
             }
             Action::Play(generation, frame) => core.play(now, generation, &frame),
             Action::Mute(on) => core.mute(on),

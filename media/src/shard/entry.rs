@@ -46,6 +46,10 @@ impl Entry {
             Event::Candidate(event) => ("candidate", event),
             Event::Ai(event) => ("ai", event),
             Event::AiNext(event) => ("ai_next", event),
+            Event::AiSwitched => {
+                tracing::info!(call = &*self.name, leg = "ai", "leg replaced");
+                return;
+            }
             Event::Closed(cause) => {
                 tracing::info!(call = &*self.name, ?cause, "call closed");
                 return;

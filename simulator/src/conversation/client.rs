@@ -95,12 +95,24 @@ impl Conversation {
             .as_str()
             .map_or_else(|| self.id("item"), str::to_owned);
         let mut item = items::accept(&event["item"], &id)?;
+        self.answers_a_call(&item)?;
         self.hear_item(&mut item)?;
         let value = item.value.clone();
         let previous = self.items.insert(event["previous_item_id"].as_str(), item)?;
         self.emit(json!({"type": "conversation.item.added", "previous_item_id": previous, "item": value}));
         self.emit(json!({"type": "conversation.item.done", "previous_item_id": previous, "item": value}));
         Ok(())
+    }
+
+    /// A tool's answer belongs to a call that is in the conversation.
+    fn answers_a_call(&self, item: &Item) -> Result<(), ApiError> {
+        let call_id = &item.value["call_id"];
+        let is_call = |other: &Item| other.kind() == "function_call" && other.value["call_id"] == *call_id;
+        if item.kind() != "function_call_output" || self.items.iter().any(is_call) {
+            return Ok(());
+        }
+        let message = format!("Tool call ID {call_id} not found in conversation.");
+        Err(ApiError::new("invalid_tool_call_id", message))
     }
 
     fn truncate_by_hand(&mut self, event: &Value) -> Result<(), ApiError> {

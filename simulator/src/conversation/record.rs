@@ -92,7 +92,7 @@ impl Record {
             "id": item.id, "type": item.kind(), "role": item.value["role"], "origin": origin, "words": item.words,
             "audio_ms": item.audio_ms, "truncated_ms": item.truncated_ms, "status": item.value["status"],
             "transcription_events": given, "name": item.value["name"], "call_id": item.value["call_id"],
-            "output": item.value["output"],
+            "output": item.value["output"], "arguments": item.value["arguments"],
         })
     }
 

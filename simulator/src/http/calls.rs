@@ -40,7 +40,7 @@ async fn offered(app: &App, asked: Asked, request: Request) -> Result<Response, 
     let headers = request.headers().clone();
     no_beta(&headers)?;
     let caller = authorize(app, bearer(&headers).as_deref())?;
-    ordered_refusal(app).await?;
+    ordered_refusal(app, Some("webrtc")).await?;
     let (sdp, session) = read(&headers, request).await?;
     let bound = match caller {
         Caller::Ephemeral(session) => Some(session),

@@ -151,8 +151,8 @@ pub(crate) fn no_beta(headers: &HeaderMap) -> Result<(), Response> {
 }
 
 /// A refusal that was ordered for this call, if one was.
-pub(crate) async fn ordered_refusal(app: &App) -> Result<(), Response> {
-    let Some(ordered) = app.registry.refusal(Instant::now()) else {
+pub(crate) async fn ordered_refusal(app: &App, transport: Option<&str>) -> Result<(), Response> {
+    let Some(ordered) = app.registry.refusal(Instant::now(), transport) else {
         return Ok(());
     };
     if ordered.hang {

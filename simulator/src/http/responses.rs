@@ -20,7 +20,7 @@ pub(crate) async fn create(State(app): State<App>, headers: HeaderMap, body: Byt
     if let Err(response) = authorize(&app, bearer(&headers).as_deref()) {
         return response;
     }
-    if let Err(response) = ordered_refusal(&app).await {
+    if let Err(response) = ordered_refusal(&app, None).await {
         return response;
     }
     let Ok(body) = serde_json::from_slice::<Value>(&body) else {

@@ -85,7 +85,7 @@ async fn accepted(
         })?;
         return Ok(upgrade.on_upgrade(|socket| sideband(socket, commands)));
     }
-    ordered_refusal(app).await?;
+    ordered_refusal(app, Some("websocket")).await?;
     let bound = match &caller {
         Caller::Ephemeral(session) => Some(session),
         Caller::Project => None,

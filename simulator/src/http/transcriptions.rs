@@ -22,7 +22,7 @@ pub(crate) async fn create(State(app): State<App>, request: Request) -> Response
 
 async fn transcribed(app: &App, request: Request) -> Result<Response, Response> {
     authorize(app, bearer(request.headers()).as_deref())?;
-    ordered_refusal(app).await?;
+    ordered_refusal(app, None).await?;
     let mut form = Multipart::from_request(request, &())
         .await
         .map_err(IntoResponse::into_response)?;

@@ -55,7 +55,10 @@ enum Via {
         staged: bool,
     },
     WebSocket {
+        call: Call,
         socket: socket::Socket,
+        /// It is open beside what is there, and hears nothing until [`Link::take_over`].
+        staged: bool,
     },
 }
 
@@ -72,11 +75,35 @@ impl Link {
         transport: Transport,
         deadline: Duration,
     ) -> Result<Self, Error> {
+        Self::open(ai, dialect, call, session, (transport, false), deadline).await
+    }
+
+    /// Opens one beside what is there, which goes on until [`Link::take_over`]. Over WebRTC the leg comes up later, as the call's
+    /// events tell (`AiNext`); over a WebSocket it is up. Bounds and leavings as of [`Link::connect`].
+    pub async fn stage(
+        ai: &config::Ai,
+        dialect: Arc<dyn Dialect>,
+        call: &Call,
+        session: &Value,
+        transport: Transport,
+        deadline: Duration,
+    ) -> Result<Self, Error> {
+        Self::open(ai, dialect, call, session, (transport, true), deadline).await
+    }
+
+    async fn open(
+        ai: &config::Ai,
+        dialect: Arc<dyn Dialect>,
+        call: &Call,
+        session: &Value,
+        (transport, staged): (Transport, bool),
+        deadline: Duration,
+    ) -> Result<Self, Error> {
         let dialer = Dialer::new(ai)?;
         let connecting = async {
             match transport {
-                Transport::WebRtc => Self::over_webrtc(dialer, call, session, false).await,
-                Transport::WebSocket => Self::over_socket(&dialer, &ai.model, dialect, call, session).await,
+                Transport::WebRtc => Self::over_webrtc(dialer, call, session, staged).await,
+                Transport::WebSocket => Self::over_socket(&dialer, &ai.model, dialect, call, session, staged).await,
             }
         };
         tokio::time::timeout(deadline, connecting)
@@ -84,20 +111,10 @@ impl Link {
             .unwrap_or(Err(Error::Timeout))
     }
 
-    /// Opens one over WebRTC beside the leg that is there, which goes on until [`Link::take_over`]. The leg comes up later, as
-    /// the call's events tell (`AiNext`). Bounds and leavings as of [`Link::connect`].
-    pub async fn stage(ai: &config::Ai, call: &Call, session: &Value, deadline: Duration) -> Result<Self, Error> {
-        let dialer = Dialer::new(ai)?;
-        tokio::time::timeout(deadline, Self::over_webrtc(dialer, call, session, true))
-            .await
-            .unwrap_or(Err(Error::Timeout))
-    }
-
     /// The leg of a link that was staged takes the place of the one that is there.
     pub fn take_over(&mut self) {
-        if let Via::WebRtc { call, staged, .. } = &mut self.via
-            && std::mem::take(staged)
-        {
+        let (Via::WebRtc { call, staged, .. } | Via::WebSocket { call, staged, .. }) = &mut self.via;
+        if std::mem::take(staged) {
             call.ai_switch();
         }
     }
@@ -131,13 +148,21 @@ impl Link {
         dialect: Arc<dyn Dialect>,
         call: &Call,
         session: &Value,
+        staged: bool,
     ) -> Result<Self, Error> {
         let opened = socket::open(dialer, model, &*dialect, session).await?;
-        let (ears, mouth) = call.ai_pcm().await.map_err(Error::Leg)?;
-        let socket = opened.run(dialect, Box::new(ears), Arc::new(mouth));
-        Ok(Self {
-            via: Via::WebSocket { socket },
-        })
+        let pcm = if staged {
+            call.ai_pcm_staged().await
+        } else {
+            call.ai_pcm().await
+        };
+        let (ears, mouth) = pcm.map_err(Error::Leg)?;
+        let via = Via::WebSocket {
+            call: call.clone(),
+            socket: opened.run(dialect, Box::new(ears), Arc::new(mouth)),
+            staged,
+        };
+        Ok(Self { via })
     }
 
     /// Whether it is a WebSocket, which is up as soon as it is there.
@@ -171,7 +196,7 @@ impl Link {
                     dialer.hang_up(&id).await;
                 }
             }
-            Via::WebSocket { socket } => socket.close().await,
+            Via::WebSocket { socket, .. } => socket.close().await,
         }
     }
 }

@@ -34,7 +34,7 @@ impl Machine {
             return;
         }
         if failure.transport_fault {
-            self.webrtc_failures += 1;
+            self.not_up();
         }
         if failure.permanent {
             self.note("ai", "refused", &failure.cause);
@@ -51,7 +51,7 @@ impl Machine {
         self.ai = AiLeg::Up { since: now };
         self.ai_ready = true;
         self.ai_failures = 0;
-        self.webrtc_failures = 0;
+        self.now_up(now);
         self.phase = match std::mem::replace(&mut self.phase, Phase::Waiting) {
             Phase::Waiting | Phase::Connecting => Phase::Live,
             other @ (Phase::Live | Phase::Ending { .. } | Phase::Over { .. }) => other,
@@ -88,10 +88,12 @@ impl Machine {
         if matches!(self.ai, AiLeg::None | AiLeg::Gone { .. } | AiLeg::Backoff { .. }) {
             return;
         }
-        if !matches!(self.ai, AiLeg::Up { .. }) {
-            self.webrtc_failures += 1;
+        if matches!(self.ai, AiLeg::Up { .. }) {
+            self.was_up(now);
+        } else {
+            self.not_up();
         }
-        if self.rotation.next == Next::Ready && self.ai_ready && self.goodbye.is_none() {
+        if matches!(self.rotation.next, Next::Ready { .. }) && self.ai_ready && self.goodbye.is_none() {
             self.note("ai", "lost", cause);
             self.switch(now); // what was to take over at a pause does so now
             return;

@@ -8,9 +8,9 @@ impl Machine {
         self.started.or(self.first_up).map(|at| at + self.limits.max)
     }
 
-    pub(super) fn deadlines(&self) -> [Option<(Instant, Deadline)>; 13] {
+    pub(super) fn deadlines(&self) -> [Option<(Instant, Deadline)>; 14] {
         if matches!(self.phase, Phase::Over { .. }) {
-            return [None; 13];
+            return [None; 14];
         }
         let live_end = self.goodbye.is_none().then(|| self.ends_at()).flatten();
         let warning = live_end
@@ -47,6 +47,7 @@ impl Machine {
             self.stuck_at().map(|at| (at, Deadline::Stuck)),
             self.idle_at.map(|at| (at, Deadline::Idle)),
             self.rotate_at().map(|at| (at, Deadline::Rotate)),
+            self.back_at().map(|at| (at, Deadline::Back)),
             self.next_connect_at().map(|at| (at, Deadline::NextConnect)),
             self.switch_at().map(|at| (at, Deadline::Switch)),
         ]
@@ -79,7 +80,7 @@ impl Machine {
                 Deadline::Redial => self.dial(now),
                 Deadline::AiConnect => {
                     self.actions.push_back(Action::HangUpAi);
-                    self.webrtc_failures += 1;
+                    self.not_up();
                     self.ai_failed(now, "it did not come up in time", None);
                 }
                 Deadline::CandidateConnect => {
@@ -100,6 +101,7 @@ impl Machine {
                 Deadline::Stuck => self.stuck_due(now),
                 Deadline::Idle => self.idle_due(now),
                 Deadline::Rotate => self.rotate(now),
+                Deadline::Back => self.back(now),
                 Deadline::NextConnect => self.next_failed(now, "it did not come up in time"),
                 Deadline::Switch => self.switch(now),
             }

@@ -49,6 +49,13 @@ impl Machine {
         self.begin_goodbye(now, EndReason::Interviewer, stage);
     }
 
+    /// The interviewer asked to end it in a process before this one: it says goodbye, once somebody hears it.
+    pub fn end_was_asked(&mut self, now: Instant) {
+        if self.goodbye.is_none() {
+            self.begin_goodbye(now, EndReason::Interviewer, Stage::ToBeAsked);
+        }
+    }
+
     pub(super) fn time_is_up(&mut self, now: Instant) {
         if !self.ai_ready {
             // nobody is there to say goodbye; and where nobody ever was, that is a failure
@@ -75,7 +82,9 @@ impl Machine {
         self.idle_at = None;
         self.forget_next();
         self.floor.forget_wishes();
-        self.actions.push_back(Action::StopAnswering);
+        if self.ai_ready {
+            self.actions.push_back(Action::StopAnswering);
+        }
         self.ask_goodbye_if_due(now);
     }
 

@@ -7,6 +7,7 @@
 
 mod ai;
 mod away;
+mod back;
 mod candidate;
 mod deadlines;
 mod floor;
@@ -21,6 +22,7 @@ mod tests;
 pub use types::{Action, AiLeg, Deadline, DialFailure, Event, Leg, Limits, Phase, Snapshot, Speaking};
 
 use crate::store::EndReason;
+use back::Back;
 use floor::Floor;
 use goodbye::Goodbye;
 use rand::{SeedableRng, rngs::SmallRng};
@@ -44,7 +46,8 @@ pub struct Machine {
     ai_missed_since: Option<Instant>,
     /// The candidate was told that this may last.
     ai_noticed: bool,
-    /// Of those, how many were WebRTC's own (not the service's refusals): what the fallback is decided by.
+    /// Of those, how many were WebRTC's own (not the service's refusals): what the fallback is decided by. They stand while the
+    /// WebSocket that they led to does.
     webrtc_failures: u32,
     /// The interviewer has greeted, on whichever leg.
     greeted: bool,
@@ -77,8 +80,9 @@ pub struct Machine {
     idle_at: Option<Instant>,
     watch: Watch,
     rotation: Rotation,
-    /// The AI leg is over a WebSocket, which cannot be two.
+    /// The AI leg is over a WebSocket.
     websocket: bool,
+    back: Back,
     actions: VecDeque<Action>,
 }
 
@@ -116,6 +120,7 @@ impl Machine {
             watch: Watch::default(),
             rotation: Rotation::default(),
             websocket: false,
+            back: Back::default(),
             actions: VecDeque::new(),
         }
     }
@@ -139,6 +144,7 @@ impl Machine {
             Event::AiClosed(cause) => self.ai_closed(now, &cause),
             Event::AiExpires { after } => self.session_begins(now, after),
             Event::NextReady => self.next_ready(),
+            Event::NextExpires { after } => self.next_expires(now, after),
             Event::NextFailed(cause) => self.next_failed(now, &cause),
             Event::TakenUp { speaks } => self.taken_up(now, speaks),
             Event::CutOff => self.cut_off(),

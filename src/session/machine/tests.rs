@@ -3,6 +3,7 @@
 mod away;
 mod floor;
 mod legs;
+mod rotation;
 
 use super::*;
 use crate::config::Transport;
@@ -438,6 +439,14 @@ fn any_event() -> impl Strategy<Value = Event> {
         })),
         Just(Event::AiReady),
         Just(Event::AiClosed("peer".into())),
+        (1u64..40_000).prop_map(|ms| Event::AiExpires {
+            after: Duration::from_millis(ms)
+        }),
+        (1u64..40_000).prop_map(|ms| Event::NextExpires {
+            after: Duration::from_millis(ms)
+        }),
+        Just(Event::NextReady),
+        Just(Event::NextFailed("503".into())),
         Just(Event::ResponseStarted),
         Just(Event::ResponseSpeaks),
         Just(Event::ResponseDone),
@@ -456,12 +465,13 @@ fn any_event() -> impl Strategy<Value = Event> {
 }
 
 proptest! {
-    /// Whatever happens in whatever order: one greeting, one end, a deadline wherever something is awaited, and an end in time.
+    /// Whatever happens in whatever order: one greeting, one end, a deadline wherever something is awaited, an end in time, one second
+    /// leg at most, and none takes over that was not made.
     #[test]
     fn laws_hold_for_any_history(events in proptest::collection::vec((any_event(), 0u64..30_000), 1..200)) {
         let mut machine = Machine::new(Limits::default(), 1, false, None);
         let mut now = origin();
-        let (mut greetings, mut ends, mut began) = (0, 0, None);
+        let (mut greetings, mut ends, mut began, mut staged) = (0, 0, None, false);
         for (event, ms) in events {
             now += Duration::from_millis(ms);
             if matches!(event, Event::CandidateUp) && ends == 0 && began.is_none() { began = Some(now); }
@@ -469,6 +479,12 @@ proptest! {
             machine.handle(now, Event::Due);
             while let Some(action) = machine.poll_action() {
                 greetings += u32::from(action == Action::Greet);
+                match action {
+                    Action::DialNext(_) => prop_assert!(!std::mem::replace(&mut staged, true), "one is there"),
+                    Action::SwitchAi => prop_assert!(std::mem::take(&mut staged), "there is none"),
+                    Action::DropNext => staged = false,
+                    _ => {}
+                }
                 ends += u32::from(matches!(action, Action::End { .. }));
             }
             prop_assert!(greetings <= 1 && ends <= 1);

@@ -36,7 +36,7 @@ pub struct Limits {
     pub answer_max: Duration,
     /// How long an AI is missed before the candidate is told that this may last.
     pub notice_after: Duration,
-    /// WebRTC failures in a row after which the WebSocket takes over.
+    /// WebRTC failures in a row after which the WebSocket takes over, until WebRTC can be had again beside it (`rotation.rs`).
     pub fallback_after: u32,
     /// From the wish to end to the end, whatever is still being said.
     pub goodbye_max: Duration,
@@ -100,6 +100,11 @@ pub enum Event {
     },
     /// The leg that is to take over is up and its channel is open.
     NextReady,
+    /// The AI service has said when it ends that leg's session by itself.
+    NextExpires {
+        /// From now.
+        after: Duration,
+    },
     /// It could not be had, or is gone.
     NextFailed(String),
     /// A new AI leg has been told what was said: see [`Action::TakeUpAgain`].
@@ -179,7 +184,7 @@ pub enum Action {
     /// not write down; answer with `TakenUp`.
     TakeUpAgain,
     /// Make a second AI leg beside the first; answer with `NextReady` or `NextFailed`.
-    DialNext,
+    DialNext(Transport),
     /// Give the second leg up.
     DropNext,
     /// The second leg takes over now, at a pause: as in `TakeUpAgain`, and the first is hung up.
@@ -257,6 +262,8 @@ pub enum Deadline {
     Idle,
     /// A second AI leg is to be made before the service ends the first.
     Rotate,
+    /// WebRTC is to be tried again beside the WebSocket that took over.
+    Back,
     /// The second leg should be up by now.
     NextConnect,
     /// There is a pause, in which the second leg can take over.

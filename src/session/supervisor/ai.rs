@@ -7,6 +7,7 @@ use crate::{
     realtime::{
         dial,
         event::What,
+        history::{self, Bound},
         link::{Link, LinkEvent},
         transcript::{Legacy, Transcript},
     },
@@ -14,6 +15,7 @@ use crate::{
         machine::{DialFailure, Event},
         meaning::{Meaning, Reader},
         standing::Standing,
+        tools,
     },
     store::Speaker,
 };
@@ -107,6 +109,7 @@ impl Supervisor {
         let silent = std::mem::take(&mut self.ai_silent).max(away);
         self.transcript.cut(self.wall.now() - silent - HEARD_SLACK);
         let legacy = self.transcript.hand_over();
+        self.tools.forget_unanswered();
         self.is_open = self.turns.is_open() || legacy.turns() > 0;
         self.turns.forget();
         while let Some(action) = self.transcript.poll_action() {
@@ -152,6 +155,7 @@ impl Supervisor {
             .filter_map(|event| event.pointer("/item/id").and_then(Value::as_str))
         {
             self.transcript.skip(id);
+            self.mirror.hide(id);
         }
         self.send_ai(events);
     }
@@ -163,12 +167,20 @@ impl Supervisor {
             history.pop();
         }
         let standing = Standing::of(&history, std::mem::take(&mut self.is_open));
-        self.send_ai_unspoken(self.deps.dialect.take_up(&history));
+        let bound = Bound::of_model(&self.deps.ai.model);
+        let told = history::tell(&history, self.tools.answered(), bound);
+        let (items, summary) = (told.items.len(), told.summary.as_ref());
+        let (told_in_short, left_out) = summary.map_or((0, 0), |summary| (summary.told, summary.left_out));
+        let events = self.deps.dialect.take_up(&told);
+        self.mirror.forget_hidden();
+        self.send_ai_unspoken(events);
         self.call.release_to_ai(true);
         tracing::info!(
             leg = "ai",
             ?standing,
-            entries = history.len(),
+            items,
+            told_in_short,
+            left_out,
             "a new leg takes the interview up"
         );
         let speaks = standing != Standing::Candidates;
@@ -237,6 +249,7 @@ impl Supervisor {
             self.call.ai_has(has.upto, has.is_open);
         }
         self.committed(&event.what);
+        self.tools.read(&event.what, self.transcript.last_sequence());
         for frame in self.mirror.frames(text) {
             self.call.candidate_send(frame);
         }
@@ -251,9 +264,17 @@ impl Supervisor {
             Meaning::Tell(event) => self.tell(event),
             Meaning::NoSuchTool { call_id } => {
                 let output = serde_json::json!({ "error": "there is no such tool" });
-                self.send_ai(self.deps.dialect.tool_answer(&call_id, &output));
+                self.answer_tool(&call_id, &output);
                 self.tell(Event::AnswerWanted);
             }
+        }
+    }
+
+    /// Answers a call, and has whoever comes after this leg, or this process, know of both.
+    pub(super) fn answer_tool(&mut self, call_id: &str, output: &Value) {
+        self.send_ai(self.deps.dialect.tool_answer(call_id, output));
+        if let Some(row) = self.tools.answer(call_id, output) {
+            self.record.note(self.wall.now(), "ai", tools::CALLED, row);
         }
     }
 
@@ -263,8 +284,7 @@ impl Supervisor {
             What::SessionCreated {
                 expires_at: Some(expires_at),
             } => {
-                let left = expires_at - clock::wall().unix_timestamp();
-                let after = Duration::from_secs(u64::try_from(left).unwrap_or_default());
+                let after = lasts(*expires_at);
                 self.tell(Event::AiExpires { after });
             }
             What::Malformed => self.deps.metrics.ai_event_unread("malformed"),
@@ -295,4 +315,10 @@ impl Supervisor {
             _ => {}
         }
     }
+}
+
+/// For how long a session that ends then (Unix seconds) lasts.
+pub(super) fn lasts(expires_at: i64) -> Duration {
+    let left = expires_at - clock::wall().unix_timestamp();
+    Duration::from_secs(u64::try_from(left).unwrap_or_default())
 }

@@ -4,7 +4,7 @@
 //! another process's journal holds cannot be seen from here: it is milliseconds' worth while the database is in reach, and
 //! places in the conversation's order are left for it ([`LEFT_FOR_FORMER`]).
 
-use super::super::{Deps, Error, fate, lease::LEFT_FOR_FORMER, restore};
+use super::super::{Deps, Error, fate, lease::LEFT_FOR_FORMER, restore, tools::Tools};
 use crate::{
     config,
     realtime::{dialect::Dialect, instructions::first_name, session::Brief},
@@ -31,6 +31,8 @@ pub(in super::super) struct Begin {
     pub(in super::super) greeted: bool,
     /// The last of the history, where it was cut off by its process's death: to be stored so.
     pub(in super::super) cut: Option<Entry>,
+    /// What the AI has called.
+    pub(in super::super) tools: Tools,
     /// Places in the order behind the history that are left free.
     pub(in super::super) left_for_former: i32,
     /// How far each of the candidate's streams was the AI's for good, oldest first: SSRC and RTP timestamp.
@@ -101,6 +103,7 @@ impl Begin {
             cut,
             clock_ahead: ahead,
             heard_before: fate::heard_up_to(&events),
+            tools: Tools::of(&events),
             left_for_former: match former {
                 Some(former) if !former.has_ended => LEFT_FOR_FORMER,
                 Some(_) | None => 0,

@@ -178,8 +178,12 @@ impl Supervisor {
     pub(super) fn media_event(&mut self, event: Option<MediaEvent>) {
         match event {
             Some(MediaEvent::Candidate(event)) => self.candidate_event(event),
+            // between the two, what is told is of the leg that was replaced, and of the one that has taken its place
+            Some(MediaEvent::Ai(_)) if self.switching > 0 => {}
+            Some(MediaEvent::AiNext(event)) if self.switching > 0 => self.ai_event(event),
             Some(MediaEvent::Ai(event)) => self.ai_event(event),
             Some(MediaEvent::AiNext(event)) => self.next_event(&event),
+            Some(MediaEvent::AiSwitched) => self.switching = self.switching.saturating_sub(1),
             Some(MediaEvent::Closed(_)) | None => {
                 if self.ended.is_none() {
                     tracing::error!("the call is gone from its shard");

@@ -3,7 +3,7 @@
 //! **Law:** a session is stored as ended after the last entry of its record, and no entry follows: who reads `completed` reads
 //! the whole of it.
 
-use super::{Supervisor, clock, end_word};
+use super::{Supervisor, clock, showing::end_word};
 use crate::{
     realtime::event::What,
     session::live::Snapshot,

@@ -1,15 +1,25 @@
 //! The second AI leg: dialled beside the first, which it relieves at a pause.
 
-use super::{Supervisor, ai::DIAL_MAX, clock};
+use super::{
+    Supervisor,
+    ai::{DIAL_MAX, lasts},
+    clock,
+};
 use crate::{
-    realtime::{dial, link::Link, transcript::Transcript},
+    config::Transport,
+    realtime::{
+        dial,
+        event::What,
+        link::{Link, LinkEvent},
+        transcript::Transcript,
+    },
     session::{machine::Event, meaning::Reader},
 };
 use tokio::task::JoinError;
 use vivavoce_media::LegEvent;
 
 impl Supervisor {
-    pub(super) fn dial_next(&mut self) {
+    pub(super) fn dial_next(&mut self, transport: Transport) {
         self.drop_next();
         let (ai, dialect, call, begin) = (
             self.deps.ai.clone(),
@@ -19,15 +29,16 @@ impl Supervisor {
         );
         self.staging.spawn(async move {
             let session = begin.ai_session(&ai, &*dialect);
-            Link::stage(&ai, &call, &session, DIAL_MAX).await
+            Link::stage(&ai, dialect, &call, &session, transport, DIAL_MAX).await
         });
     }
 
     pub(super) fn staged(&mut self, result: Result<Result<Link, dial::Error>, JoinError>) {
         match result {
             Ok(Ok(link)) => {
+                let is_open = link.is_websocket() || std::mem::take(&mut self.next_open);
                 self.next = Some(link);
-                if std::mem::take(&mut self.next_open) {
+                if is_open {
                     self.tell(Event::NextReady);
                 }
             }
@@ -50,12 +61,28 @@ impl Supervisor {
             LegEvent::ChannelClosed { .. } | LegEvent::Closed { .. } | LegEvent::Lost { .. } => {
                 self.tell(Event::NextFailed("its leg was lost".into()));
             }
-            // nothing is asked of it before it takes over, so that what it says is of no conversation
-            LegEvent::Up { .. }
-            | LegEvent::FirstMedia
-            | LegEvent::Message { .. }
-            | LegEvent::Back
-            | LegEvent::Received(_) => {}
+            LegEvent::Message { text } => self.next_says(text),
+            LegEvent::Up { .. } | LegEvent::FirstMedia | LegEvent::Back | LegEvent::Received(_) => {}
+        }
+    }
+
+    /// The same, where it is a WebSocket.
+    pub(super) fn next_link_event(&mut self, event: LinkEvent) {
+        match event {
+            LinkEvent::Message(text) => self.next_says(&text),
+            LinkEvent::Closed(cause) => self.tell(Event::NextFailed(cause)),
+            LinkEvent::Played { .. } | LinkEvent::AllPlayed => {}
+        }
+    }
+
+    /// Nothing is asked of it before it takes over, so that what it says is of no conversation: but for how long it lasts.
+    fn next_says(&mut self, text: &str) {
+        if let What::SessionCreated {
+            expires_at: Some(expires_at),
+        } = self.deps.dialect.parse(text).what
+        {
+            let after = lasts(expires_at);
+            self.tell(Event::NextExpires { after });
         }
     }
 
@@ -77,6 +104,7 @@ impl Supervisor {
         };
         let legacy = self.leave_conversation();
         next.take_over();
+        self.switching += 1;
         if let Some(old) = self.link.replace(next) {
             self.deps.tasks.spawn(old.hang_up());
         }

@@ -120,7 +120,12 @@ impl World {
     }
 
     pub(super) fn openai_dialled(&mut self) {
-        let (generation, offer) = self.core.ai_offer(self.now, RELAY_AI.parse().unwrap(), false).unwrap();
+        self.openai_dialled_as(false);
+    }
+
+    /// `staged`: beside what is there, until it is told to take over.
+    pub(super) fn openai_dialled_as(&mut self, staged: bool) {
+        let (generation, offer) = self.core.ai_offer(self.now, RELAY_AI.parse().unwrap(), staged).unwrap();
         self.generations[1] = generation;
         let address: SocketAddr = "10.0.0.4:8000".parse().unwrap();
         let openai = CandidateLeg::new(

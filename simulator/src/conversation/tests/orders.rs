@@ -180,3 +180,16 @@ fn an_interview_ends_with_goodbye_and_the_tool_in_one_answer() {
     assert_eq!(world.find("response.done")["response"]["output"], json!([]));
     assert!(!world.take().contains(&"output_audio_buffer.started".to_owned()));
 }
+
+#[test]
+fn a_tools_answer_belongs_to_a_call_that_is_there_or_was_replayed() {
+    let mut world = World::web_rtc();
+    let answer = json!({"type": "conversation.item.create", "item": {"type": "function_call_output", "call_id": "call_7", "output": "ok"}});
+    world.send(&answer);
+    assert_eq!(world.find("error")["error"]["code"], "invalid_tool_call_id");
+    world.take();
+    world.send(&json!({"type": "conversation.item.create", "item": {"type": "function_call", "call_id": "call_7", "name": "end_session", "arguments": "{}"}}));
+    world.send(&answer);
+    assert_eq!(world.find("conversation.item.done")["item"]["call_id"], "call_7");
+    assert!(!world.take().contains(&"error".to_owned()));
+}

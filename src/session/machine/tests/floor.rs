@@ -294,3 +294,49 @@ fn what_the_ai_says_at_the_end_breaks_off_and_nothing_new_is_begun() {
     story.then(Event::AiClosed("peer".into()));
     assert!(story.machine.is_quiet(), "nobody is there to say more");
 }
+
+#[test]
+fn an_end_that_was_asked_for_in_a_process_before_is_said_once_somebody_hears_it() {
+    let mut story = Story::new(Limits::default());
+    story.machine = Machine::new(Limits::default(), 7, true, Some(story.now));
+    story.machine.end_was_asked(story.now);
+    assert!(story.then(Event::Offered).contains(&Action::DialAi(Transport::WebRtc)));
+    assert_eq!(story.word(), ("ending", "connecting", "connecting"));
+    story.then(Event::Dialled);
+    let up = story.then(Event::AiReady);
+    assert!(up.contains(&Action::TakeUpAgain) && asks(&up) == 0, "{up:?}");
+    let told = story.then(Event::TakenUp { speaks: false });
+    assert!(told.contains(&Action::StopAnswering) && asks(&told) == 0, "{told:?}");
+    let actions = story.then(Event::CandidateUp);
+    assert!(
+        actions.contains(&Action::AskGoodbye(EndReason::Interviewer)),
+        "{actions:?}"
+    );
+    story.then(Event::ResponseStarted);
+    story.then(Event::SoundStarted);
+    story.then(Event::ResponseDone);
+    story.then(Event::SoundStopped);
+    let actions = story.until(Deadline::Goodbye);
+    assert!(matches!(
+        actions.last(),
+        Some(Action::End {
+            reason: EndReason::Interviewer,
+            failure: None
+        })
+    ));
+}
+
+#[test]
+fn an_end_that_was_asked_for_in_a_process_before_and_that_nobody_comes_to_hear_is_the_end() {
+    let mut story = Story::new(Limits::default());
+    story.machine = Machine::new(Limits::default(), 7, true, Some(story.now));
+    story.machine.end_was_asked(story.now);
+    let actions = story.until_any(Deadline::Goodbye);
+    assert!(matches!(
+        actions.last(),
+        Some(Action::End {
+            reason: EndReason::Interviewer,
+            failure: None
+        })
+    ));
+}
