@@ -364,6 +364,20 @@ fn speech_of_a_stream_that_only_a_process_before_this_one_knew_is_taken_once() {
 }
 
 #[test]
+fn what_a_process_before_this_one_had_is_not_taken_again_and_its_streams_keep_their_order() {
+    let mut world = World::new(true);
+    world.late.heard_before(SSRC, timestamp(60));
+    world.kept(SSRC, 50..70, true);
+    world.kept(7, 1000..1010, true);
+    world.live_of(8, 1, 2000);
+    world.kept(7, 1010..1010, true);
+    world.live_of(8, 1, 2001);
+    let said = (60..70).chain(1000..1010).chain(2000..2002);
+    assert_eq!(world.out, said.collect::<Vec<_>>());
+    assert!(world.sources.is_sorted_by_key(|source| source.0));
+}
+
+#[test]
 fn a_browser_keeps_what_would_be_lost_with_this_process() {
     let mut world = World::new(true);
     world.talks(0..50);

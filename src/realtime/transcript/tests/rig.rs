@@ -16,6 +16,7 @@ pub(super) struct Rig {
     pub(super) at_ms: i64,
     pub(super) stored: BTreeMap<EntryId, Entry>,
     pub(super) captions: Vec<Caption>,
+    pub(super) awaited: Vec<(i32, String)>,
     pub(super) puts: usize,
 }
 
@@ -31,6 +32,7 @@ impl Rig {
             at_ms: 0,
             stored: BTreeMap::new(),
             captions: Vec::new(),
+            awaited: Vec::new(),
             puts: 0,
         }
     }
@@ -103,6 +105,7 @@ impl Rig {
                     }
                 }
                 Action::Caption(caption) => self.captions.push(caption),
+                Action::Awaits { sequence, item_id } => self.awaited.push((sequence, item_id)),
             }
         }
     }

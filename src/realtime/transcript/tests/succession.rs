@@ -89,6 +89,33 @@ fn a_turn_that_was_not_written_down_keeps_its_place_and_is_written_once() {
 }
 
 #[test]
+fn a_turn_whose_words_were_overtaken_keeps_its_place_when_the_process_dies() {
+    let mut rig = Rig::new();
+    rig.feed(&started("u1"));
+    rig.feed(&committed("u1", None));
+    assert!(rig.awaited.is_empty(), "nothing is stored after it yet");
+    for event in answered("a1", Some("u1"), "I see.") {
+        rig.feed(&event);
+    }
+    assert_eq!(rig.awaited, [(1, "u1".to_owned())]);
+    let session = SessionId(uuid::Uuid::from_u128(7));
+    let awaited = rig.awaited.drain(..).map(|(place, item)| (place, item, T0)).collect();
+    rig.tap = Transcript::take_up(session, Legacy::restored(session, 2, awaited));
+    rig.feed(&started("n1"));
+    rig.feed(&committed("n1", None));
+    rig.feed(&written("n1", "I look after payments."));
+    let said: Vec<(i32, String)> = rig
+        .record()
+        .into_iter()
+        .map(|entry| (entry.sequence, entry.text))
+        .collect();
+    assert_eq!(
+        said,
+        [(1, "I look after payments.".to_owned()), (2, "I see.".to_owned())]
+    );
+}
+
+#[test]
 fn it_goes_over_as_often_as_legs_are_lost_and_is_a_gap_only_at_the_end() {
     let mut rig = Rig::new();
     rig.feed(&started("u1"));
