@@ -261,9 +261,7 @@ impl One<'_> {
     /// Everything that is due; then on to what is due next.
     pub(crate) async fn step(&mut self) {
         let is_due = now() >= self.settled + TURN || !self.deeds.is_empty() || self.world.processes.dials() > 0;
-        if is_due {
-            self.settle().await;
-        } else if self.pump_on() {
+        if is_due || self.pump_on() {
             self.settle().await;
         }
         self.deeds().await;

@@ -58,7 +58,7 @@ pub(crate) struct Processes {
 
 impl Processes {
     pub(crate) fn new(drive: Rc<Drive>, door: SocketAddr, folder: &Path) -> Self {
-        // an address of their own, which nobody who connects is given while they are dead
+        // an address of its own for each, which nobody who connects is given while it is dead
         let world = WORLDS.fetch_add(1, Ordering::Relaxed);
         let all = std::array::from_fn(|nth| {
             let data = folder.join(nth.to_string());
@@ -67,7 +67,7 @@ impl Processes {
             Process {
                 running: None,
                 is_stopping: false,
-                http: SocketAddr::from(([127, 77, std::process::id() as u8, world], 0)),
+                http: SocketAddr::from(([127, 77 + nth as u8, std::process::id() as u8, world], 0)),
                 shard: shard(public).0,
                 public,
                 data,
