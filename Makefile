@@ -3,7 +3,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help setup web build demo test continuity world bench lint fmt
+.PHONY: help setup web build demo test continuity world bench pictures lint fmt
 
 help: ## Says what there is
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -38,6 +38,11 @@ bench: web ## Measures the release build beside a bare UDP relay, and joins by C
 		--json target/bench.json --markdown docs/benchmarks.md $(ARGS)
 	node tests/browser/joins.mjs --server target/release/vivavoce --simulator target/release/vivavoce-simulator \
 		--json target/joins.json --markdown docs/benchmarks.md
+
+pictures: build ## Pictures of the candidate's page in each kind of outage; writes docs/outages
+	rm -rf target/pictures
+	cd tests/browser && SCREENSHOTS=../../target/pictures node --test --test-name-pattern "360, light" outages.test.mjs
+	node scripts/outage-pictures.mjs target/pictures docs/outages
 
 lint: setup ## Formatting, clippy, eslint, types, licences and duplicates of dependencies
 	@scripts/lint.sh

@@ -58,13 +58,14 @@ for (const [width, colorScheme] of [[360, "light"], [360, "dark"], [1440, "light
         await page.addInitScript(mouth);
         const socket = await socketOf(page);
         const status = page.locator('main [role="status"]');
+        const heard = async (name) => appendFileSync(join(OUT, `outages-heard-${width}-${colorScheme}.txt`), `# ${name}\n${await page.locator("main").ariaSnapshot()}\n\n`);
         const look = async (name, words) => {
           await page.waitForFunction((want) => document.querySelector('main [role="status"]')?.textContent.startsWith(want), words, { timeout: 60_000 });
           assert.equal(await status.count(), 1, `${name}: one live region`);
           await page.mouse.move(0, 0);
           await mustBeAccessible(page, name);
           await page.screenshot({ path: join(OUT, `outage-${name}-${width}-${colorScheme}.png`) });
-          appendFileSync(join(OUT, `outages-heard-${width}-${colorScheme}.txt`), `# ${name}\n${await page.locator("main").ariaSnapshot()}\n\n`);
+          await heard(name);
           assert.ok(await page.evaluate(() => document.documentElement.scrollHeight <= innerHeight), `${name}: the talk fits the window`);
         };
         const state = (ai) => socket.says({ type: "state", session: "live", candidate: "up", ai });
@@ -110,6 +111,7 @@ for (const [width, colorScheme] of [[360, "light"], [360, "dark"], [1440, "light
         socket.closes(4409);
         await page.getByRole("heading", { name: "The interview went on in another tab." }).waitFor();
         await mustBeAccessible(page, "second-tab");
+        await heard("second-tab");
         await page.screenshot({ path: join(OUT, `outage-second-tab-${width}-${colorScheme}.png`) });
         await page.getByRole("button", { name: "Return here" }).click();
         await look("returned", "Connected");
@@ -118,6 +120,7 @@ for (const [width, colorScheme] of [[360, "light"], [360, "dark"], [1440, "light
         socket.says({ type: "ended", reason: "failed", summaryPending: false });
         await page.getByRole("heading", { name: "We could not finish, and that was not you." }).waitFor();
         await mustBeAccessible(page, "failed");
+        await heard("failed");
         await page.screenshot({ path: join(OUT, `outage-failed-${width}-${colorScheme}.png`), fullPage: true });
         assert.deepEqual(faults, []);
         await context.close();
