@@ -113,6 +113,11 @@ impl Browser {
         self.mouth.len() % sound::FRAMES > sound::FRAMES / 2
     }
 
+    /// Not even on the way is a sound.
+    pub fn is_between_digits(&self) -> bool {
+        !self.is_speaking() || (1..4).contains(&(self.mouth.len() % sound::FRAMES))
+    }
+
     pub fn is_speaking(&self) -> bool {
         !self.mouth.is_empty()
     }

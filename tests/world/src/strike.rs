@@ -49,6 +49,8 @@ impl One<'_> {
             Fault::StoreAway(_) => self.world.processes.is_stopping(),
             // a sound that is torn in two would be heard twice
             Fault::Reloads | Fault::SecondTab | Fault::Microphone(_) => self.browser.is_in_a_digit(),
+            // and so would one whose other half comes when the first was answered
+            Fault::Away(_) | Fault::BothLegs => !self.browser.is_between_digits(),
             _ => false,
         }
     }
