@@ -1,7 +1,7 @@
 import { ApiError } from "@vivavoce/sdk";
 import type { Interview, SessionInfo } from "@vivavoce/sdk";
 import { describe, expect, it, vi } from "vitest";
-import { CandidateWay, CONSENT_VERSION, STATUS_MS_MAX } from "./way.js";
+import { CandidateWay, CONSENT_VERSION, QUIET_MS, STATUS_MS_MAX } from "./way.js";
 import type { Outside } from "./way.js";
 
 const SESSION: SessionInfo = {
@@ -85,8 +85,8 @@ describe("the candidate's way", () => {
 
   it.each([404, 410, 429, 500, 0])("says what is wrong with a link (%i)", async (status) => {
     const { way } = world({ redeem: failing(status) });
-    await way.openInvitation("x");
-    expect(way.current()).toMatchObject({ is: "problem", error: { status } });
+    void way.openInvitation("x");
+    await vi.waitFor(() => expect(way.current()).toMatchObject({ is: "problem", error: { status } }));
   });
 
   it("asks nobody about an empty link", async () => {
@@ -99,11 +99,52 @@ describe("the candidate's way", () => {
   it("can be tried again from a problem", async () => {
     let tries = 0;
     const { way } = world({ redeem: () => ((tries += 1) === 1 ? failing(0)() : Promise.resolve({ accessToken: "t", invitationId: "i", expiresAt: null })) });
-    await way.openInvitation("x");
+    void way.openInvitation("x");
+    await vi.waitFor(() => expect(way.current().is).toBe("problem"));
     const at = way.current();
     if (at.is !== "problem") throw new Error("expected a problem");
     at.again?.();
     await vi.waitFor(() => expect(way.current().is).toBe("invitation"));
+  });
+
+  /** Answers so, one after the other, and then lets one in. */
+  function redeeming(...statuses: number[]) {
+    return vi.fn<Outside["api"]["redeem"]>(() => {
+      const status = statuses.shift();
+      return status === undefined ? Promise.resolve({ accessToken: "t", invitationId: "i", expiresAt: null }) : failing(status)();
+    });
+  }
+
+  it("opens by itself when its host is back, and says until then that it is away, once", async () => {
+    const { way, after } = world({ redeem: redeeming(0, 503, 0) });
+    const said: string[] = [];
+    way.subscribe(() => said.push(way.current().is));
+    after.mockResolvedValue();
+    await way.openInvitation("x");
+    expect(after).toHaveBeenCalledTimes(3);
+    expect(after).toHaveBeenLastCalledWith(QUIET_MS);
+    expect(said).toEqual(["opening", "problem", "invitation"]);
+  });
+
+  it("does not try on by itself once the person has", async () => {
+    const redeem = redeeming(0);
+    const { way, after } = world({ redeem });
+    let pass: () => void = () => undefined;
+    after.mockImplementation(() => new Promise((resolve) => (pass = resolve)));
+    const first = way.openInvitation("x");
+    await vi.waitFor(() => expect(after).toHaveBeenCalledOnce());
+    await way.openInvitation("x");
+    pass();
+    await first;
+    expect(way.current().is).toBe("invitation");
+    expect(redeem).toHaveBeenCalledTimes(2);
+  });
+
+  it("says what it is told when somebody answers again", async () => {
+    const { way, after } = world({ redeem: redeeming(0, 410) });
+    after.mockResolvedValue();
+    await way.openInvitation("x");
+    expect(way.current()).toMatchObject({ is: "problem", error: { status: 410 } });
   });
 
   it("does not begin without the consent being kept, where it can be", async () => {

@@ -13,6 +13,9 @@ import type { Place, TabStorage, Visit } from "./tab.js";
 /** A relay that has not said by then how the interview stands is not waited for: its socket says what matters. In ms. */
 export const STATUS_MS_MAX = 3_000;
 
+/** Between two quiet tries to open an invitation whose host is away, in ms. */
+export const QUIET_MS = 4_000;
+
 /** The version of the words in `pages/Invitation.tsx` that were agreed to. */
 export const CONSENT_VERSION = "2026-11-1";
 
@@ -58,18 +61,35 @@ export class CandidateWay {
   /** `/interview/join?token=…` */
   async openInvitation(token: string): Promise<void> {
     this.#go({ is: "opening" });
-    try {
-      if (token === "") throw new ApiError(404, "no token");
-      const redeemed = await this.#outside.api.redeem(token);
-      const session = await this.#outside.api.createSession(redeemed.accessToken, redeemed.invitationId);
-      const visit: Visit = { accessToken: redeemed.accessToken, session, expiresAt: redeemed.expiresAt };
-      this.#outside.replaceAddress(`/interview/${encodeURIComponent(session.sessionId)}`);
-      // The same link opened again in this tab goes on where it was.
-      const known = recall(this.#outside.storage, session.sessionId);
-      await this.#arrive(visit, known?.place ?? "invitation");
-    } catch (error) {
-      this.#fail(error, () => void this.openInvitation(token));
+    const again = () => void this.openInvitation(token);
+    for (;;) {
+      const at = this.#way;
+      try {
+        await this.#redeem(token, at);
+        return;
+      } catch (error) {
+        if (this.#way !== at) return;
+        // Said once: a page that says the same again and again is read aloud each time.
+        if (at.is === "opening" || !isAway(error)) this.#fail(error, again);
+        if (!isAway(error)) return;
+      }
+      const said = this.#way;
+      await this.#outside.after(QUIET_MS);
+      if (this.#way !== said) return;
     }
+  }
+
+  /** Unless the page has gone elsewhere meanwhile. */
+  async #redeem(token: string, at: Way): Promise<void> {
+    if (token === "") throw new ApiError(404, "no token");
+    const redeemed = await this.#outside.api.redeem(token);
+    const session = await this.#outside.api.createSession(redeemed.accessToken, redeemed.invitationId);
+    if (this.#way !== at) return;
+    const visit: Visit = { accessToken: redeemed.accessToken, session, expiresAt: redeemed.expiresAt };
+    this.#outside.replaceAddress(`/interview/${encodeURIComponent(session.sessionId)}`);
+    // The same link opened again in this tab goes on where it was.
+    const known = recall(this.#outside.storage, session.sessionId);
+    await this.#arrive(visit, known?.place ?? "invitation");
   }
 
   /** `/interview/{sessionId}` */
@@ -152,4 +172,9 @@ export class CandidateWay {
     this.#way = way;
     for (const changed of this.#changed) changed();
   }
+}
+
+/** Nobody answered, or somebody in between did: it may be there a moment later. */
+function isAway(error: unknown): boolean {
+  return error instanceof ApiError && [0, 502, 503, 504].includes(error.status);
 }

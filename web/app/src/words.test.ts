@@ -18,6 +18,14 @@ const PHONE = { device: "phone", linkUntil: "Thursday at 17:00" };
 const lost = (since: number, keeps = true): InterviewState => ({ ...LIVE, leg: { is: "lost", since, cause: "silent" }, keeping: { on: keeps, lostMs: 0 } });
 const aiLost: InterviewState = { ...LIVE, server: { session: "live", candidate: "up", ai: "lost" } };
 const away = "Your connection is away. Go on if you like: what you say is kept.";
+const unheard = "Your connection is away. What you say now is not heard; your earlier answers are kept.";
+const reloaded = (lostAt: number | null): InterviewState => ({
+  ...STATE_START,
+  phase: { is: "joining", since: 0 },
+  microphone: { is: "live" },
+  leg: { is: "connecting", since: 0 },
+  link: { is: "opening", attempt: lostAt === null ? 1 : 3, lostAt, deadline: 99_999 },
+});
 const notices = (...codes: string[]) => codes.map((code) => ({ code, text: "" }));
 
 describe("the words for what goes wrong", () => {
@@ -45,6 +53,11 @@ describe("the words for what goes wrong", () => {
     ["socket lost", { ...LIVE, link: { is: "waiting", attempt: 1, lostAt: 0, retryAt: 1 } }, { linkLost: 0 }, CAPTIONS_AWAY_MS, "The captions are away for a moment. The interview goes on."],
     ["socket lost for a moment", { ...LIVE, link: { is: "waiting", attempt: 1, lostAt: 0, retryAt: 1 } }, { linkLost: 0 }, CAPTIONS_AWAY_MS - 1, "Connected"],
     ["a page that was loaded anew", { ...LIVE, leg: { is: "connecting", since: 0 } }, {}, 0, "Connecting you with the interviewer"],
+    ["a page that was loaded anew, and nobody is there", reloaded(1), { linkLost: 0 }, UNSPOKEN_MS, unheard],
+    ["a page that was loaded anew, and nobody is there yet", reloaded(1), { linkLost: 0 }, UNSPOKEN_MS - 1, "Connecting you with the interviewer"],
+    ["a page that was loaded anew, and nobody is there for 10 s", reloaded(1), { linkLost: 0 }, OTHER_NETWORK_MS, `${unheard} If there is another network, try it.`],
+    ["a page that was loaded anew, and is let in slowly", reloaded(null), { linkLost: 0 }, CAPTIONS_AWAY_MS - 1, "Connecting you with the interviewer"],
+    ["a page that was loaded anew, and nobody answers", reloaded(null), { linkLost: 0 }, CAPTIONS_AWAY_MS, unheard],
     ["goodbye", { ...LIVE, phase: { is: "ending" } }, {}, 0, "The interviewer is saying goodbye."],
     ["joining", { ...LIVE, phase: { is: "joining", since: 0 } }, {}, 0, "Connecting you with the interviewer"],
   ];

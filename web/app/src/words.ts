@@ -53,6 +53,11 @@ export function connectionWords(state: InterviewState, since: Since, now: number
       ? { tone: "away", text: `${text} If there is another network, try it.`, action: "retry" }
       : { tone: "away", text };
   }
+  const unreached = state.leg.is === "connecting" ? unreachedMs(state, since, now) : 0;
+  if (unreached >= UNSPOKEN_MS) {
+    const text = awayWords(state, since);
+    return { tone: "away", text: unreached >= OTHER_NETWORK_MS ? `${text} If there is another network, try it.` : text, action: "retry" };
+  }
   const ai = state.server?.ai;
   if (since.aiLost !== null && (ai === "lost" || ai === "gone" || ai === "connecting")) {
     const refused = state.notices.some((notice) => notice.code === "ai_unreachable") && ai !== "connecting";
@@ -85,6 +90,17 @@ export function connectionWords(state: InterviewState, since: Since, now: number
     default:
       return never(state.phase);
   }
+}
+
+/**
+ * For how long a page that was loaded anew has found nobody there, in ms: nothing is heard of it yet. A first try that is only slow is
+ * given more time than one that was refused.
+ */
+function unreachedMs({ link }: InterviewState, { linkLost }: Since, now: number): number {
+  if (linkLost === null || link.is === "up") return 0;
+  const ms = now - linkLost;
+  const isFirst = (link.is === "opening" || link.is === "greeting") && link.lostAt === null;
+  return isFirst && ms < CAPTIONS_AWAY_MS ? 0 : ms;
 }
 
 /** What a browser can do differs: it is not promised what is not done. */
