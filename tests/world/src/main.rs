@@ -69,8 +69,8 @@ impl Sum {
     fn add(&mut self, schedule: &Schedule, outcome: &Outcome, tells: bool) {
         if tells {
             println!(
-                "seed {}: {:?}, {} virtual ms, {} ms",
-                schedule.seed, schedule.faults, outcome.virtual_ms, outcome.real_ms
+                "seed {}: {:?}, words late by {} ms, {} virtual ms, {} ms",
+                schedule.seed, schedule.faults, schedule.late_ms, outcome.virtual_ms, outcome.real_ms
             );
         }
         self.virtual_ms += outcome.virtual_ms;

@@ -20,8 +20,8 @@ use std::{
 const FRAME: Duration = Duration::from_millis(20);
 /// Pause after the interviewer's nine: one that is replaced has taken up again by then, and is not talked over.
 const PAUSE: Duration = Duration::from_secs(2);
-/// Silence of the interviewer's that has the candidate say something.
-const SILENCE: Duration = Duration::from_secs(4);
+/// Silence of the interviewer's that has the candidate say something: what they said in 100 s without a network is handed over by then.
+const SILENCE: Duration = Duration::from_secs(20);
 /// An answer that is not there by then, beside what faults last, never will be.
 const ANSWER_MAX: Duration = Duration::from_secs(45);
 /// Longer silence has the interviewer ask whether anybody is there.

@@ -11,7 +11,7 @@ use vivavoce_media::broken::{Law, break_law};
 use vivavoce_world::{Schedule, World, schedule::Fault};
 
 /// Interviews of one of the parts that run beside each other, of five turns and two faults each.
-const PART: u64 = 8;
+const PART: u64 = 16;
 
 /// So many interviews from a seed on.
 fn hold(seed: u64, count: u64, faults: usize) {
@@ -36,7 +36,7 @@ macro_rules! parts {
     };
 }
 
-// 64 in all; `make world N=…` does as many as are asked for.
+// 128 in all; `make world N=…` does as many as are asked for.
 parts!(part_1: 0, part_2: 1, part_3: 2, part_4: 3, part_5: 4, part_6: 5, part_7: 6, part_8: 7);
 
 /// What was found once, and mended: it stays so.
@@ -44,19 +44,47 @@ parts!(part_1: 0, part_2: 1, part_3: 2, part_4: 3, part_5: 4, part_6: 5, part_7:
 fn what_was_found_before_holds() {
     let cases = [
         // a clock set back had the record say that nothing was heard of what had long been heard
-        (69, [(28_278, Fault::ClockJumps(-300)), (39_487, Fault::AiVanishes)]),
+        (69, 0, [(28_278, Fault::ClockJumps(-300)), (39_487, Fault::AiVanishes)]),
         // what was sent to a candidate who was away, and not yet known to be, was taken for heard
-        (231, [(1_542, Fault::Away(100)), (2_431, Fault::AiVanishes)]),
+        (231, 0, [(1_542, Fault::Away(100)), (2_431, Fault::AiVanishes)]),
         // an answer that was due, and never began, was nobody's once the candidate had been away
-        (554, [(50_923, Fault::AiStalls(1)), (51_298, Fault::Away(30))]),
+        (554, 0, [(50_923, Fault::AiStalls(1)), (51_298, Fault::Away(30))]),
         // the last packet of a leg came a second too late, and was heard behind what followed
-        (108, [(16_123, Fault::Away(5)), (46_183, Fault::AiStalls(1))]),
+        (108, 0, [(16_123, Fault::Away(5)), (46_183, Fault::AiStalls(1))]),
+        // a browser that was out of reach again when it was asked was taken for one that does not answer
+        (1_289, 1_231, [(52_429, Fault::BothLegs), (54_634, Fault::Away(30))]),
+        // an answer that was asked for in vain before the candidate was lost was nobody's
+        (
+            2_450,
+            2_099,
+            [(35_682, Fault::AiStalls(1_000)), (45_313, Fault::Away(5))],
+        ),
+        // and so was one that they spoke on behind
+        (3_298, 0, [(3_060, Fault::Away(30)), (5_892, Fault::AiStalls(1_000))]),
+        // what the record had already was taken again by another process
+        (2_235, 0, [(18_881, Fault::Away(30)), (22_198, Fault::Terminated)]),
+        // another process took what was heard for longer than it was, by as much as the clock had been set
+        (
+            2_381,
+            0,
+            [(33_069, Fault::ClockJumps(8)), (34_660, Fault::Killed(1_293))],
+        ),
+        // and for shorter, where no heartbeat had reached the database
+        (4_179, 0, [(8_711, Fault::StoreAway(33)), (41_535, Fault::Killed(395))]),
+        // a turn whose words were late lost its place with the process
+        (
+            5_302,
+            2_794,
+            [(48_946, Fault::Killed(342)), (51_633, Fault::TakenOver(235))],
+        ),
+        // a turn in two streams came to a third process the wrong way round
+        (10_047, 0, [(36_250, Fault::Terminated), (46_392, Fault::Killed(1_132))]),
     ];
     let mut world = World::begin();
-    for (seed, faults) in cases {
+    for (seed, late_ms, faults) in cases {
         let schedule = Schedule {
             faults: faults.to_vec(),
-            late_ms: 0,
+            late_ms,
             ..Schedule::draw(seed, 5, 0, None)
         };
         assert_eq!(
