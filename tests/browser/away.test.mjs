@@ -9,10 +9,10 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
 import { mustBeAccessible } from "./accessibility.mjs";
-import { close, launch, newCandidate, toCheck } from "./candidate.mjs";
+import { close, launch, newCandidate } from "./candidate.mjs";
 import { until } from "./child.mjs";
 import { withDemo } from "./demo.mjs";
-import { digitsOf, mouth } from "./mouth.mjs";
+import { digitsOf, enter, mouth } from "./mouth.mjs";
 import { nat, relayOf, withoutCandidates } from "./nat.mjs";
 
 const OUT = process.env.SCREENSHOTS ?? mkdtempSync(join(tmpdir(), "vivavoce-pictures-"));
@@ -49,18 +49,6 @@ async function behindNat(page, seen) {
       })();
     });
   });
-}
-
-async function enter(page, demo) {
-  await toCheck(page, demo.invitation_url);
-  await page.getByRole("button", { name: "Play the notes" }).click();
-  await page.getByRole("button", { name: "Yes, I heard them" }).click();
-  await page.getByRole("button", { name: "Use my microphone" }).click();
-  await page.evaluate(() => window.vivavoceMouth.say("1234567890"));
-  const begin = page.getByRole("button", { name: "Start the interview" });
-  await begin.waitFor({ timeout: 30_000 });
-  await page.waitForFunction(() => window.vivavoceMouth.isSilent());
-  await begin.click();
 }
 
 const heardText = async (demo) => {

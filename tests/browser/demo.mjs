@@ -51,26 +51,35 @@ export async function startDemo({ database = "sqlite", apart = false, env = {}, 
     kept = await startDatabase(database);
     const simulator = apart ? await startSimulator(running, apart === true ? [binary, "simulate"] : apart) : undefined;
     const told = { LOG_FORMAT: "json", LOG_LEVEL: LEVEL, ...kept.env(data), ...simulator?.env, ...env };
-    const server = start(binary, ["demo", "--port", "0", "--data", data, "--json"], { env: { ...process.env, ...told } });
-    running.push(server.child);
-    const said = await firstLine(server);
-    return await demoOf({ said, server, simulator, kept, secret: await readFile(join(data, "jwt-secret"), "utf8"), shut });
+    const logs = [];
+    /** The process that serves, and one that takes its place at the same address, with the same data. */
+    const serve = async (port) => {
+      const server = start(binary, ["demo", "--port", port, "--data", data, "--json"], { env: { ...process.env, ...told } });
+      running.push(server.child);
+      logs.push(server.log);
+      return { server, said: await firstLine(server) };
+    };
+    const first = await serve("0");
+    const log = () => logs.map((one) => one()).join("\n");
+    return await demoOf({ first, serve, log, simulator, kept, secret: await readFile(join(data, "jwt-secret"), "utf8"), shut });
   } catch (error) {
     await shut();
     throw error;
   }
 }
 
-async function demoOf({ said, server, simulator, kept, secret, shut }) {
+async function demoOf({ first, serve, log, simulator, kept, secret, shut }) {
+  const { said } = first;
+  let { server } = first;
   const control = said.simulator_control_url ?? simulator.control;
   const secrets = { "the secret of our JWTs": secret.trim(), "the invitation's token": said.invitation_token, ...(simulator === undefined ? {} : { "the AI service's key": KEY }) };
   const words = [];
   const api = (path, token) => getJson(`${said.http}${path}`, token);
   return {
     ...said,
-    log: server.log,
+    log,
     /** The end of the log, without its finest lines. */
-    tail: () => server.log().split("\n").filter((line) => !/"level":"(DEBUG|TRACE)"/.test(line)).slice(-40).join("\n"),
+    tail: () => log().split("\n").filter((line) => !/"level":"(DEBUG|TRACE)"/.test(line)).slice(-40).join("\n"),
     /** The candidate's record, in the order of the conversation. */
     transcript: async (sessionId, token) => (await api(`/api/sessions/${sessionId}/transcript`, token)).entries,
     session: (sessionId, token) => api(`/api/sessions/${sessionId}`, token),
@@ -85,6 +94,18 @@ async function demoOf({ said, server, simulator, kept, secret, shut }) {
       if (!response.ok) throw new Error(`${path}: ${response.status} ${await response.text()}`);
       return response.json();
     },
+    /** To the process that serves: `SIGKILL`, `SIGSTOP`, `SIGCONT`. The simulator should be `apart`. */
+    signal: async (name) => {
+      const gone = name === "SIGKILL" ? once(server.child, "exit") : undefined;
+      server.child.kill(name);
+      await gone;
+    },
+    /** Another process after one that was killed, where that was. */
+    startAgain: async () => {
+      const next = await serve(new URL(said.http).port);
+      server = next.server;
+      secrets["the second invitation's token"] = next.said.invitation_token;
+    },
     /** More that must not be in the log. */
     secret: (name, value) => {
       secrets[name] = value;
@@ -94,7 +115,7 @@ async function demoOf({ said, server, simulator, kept, secret, shut }) {
       words.push(...calls.flatMap(({ items }) => (items ?? []).map((item) => item.words ?? "")));
       await shut();
     },
-    mustKeepSecrets: () => mustKeepSecrets(server.log(), secrets, words),
+    mustKeepSecrets: () => mustKeepSecrets(log(), secrets, words),
   };
 }
 

@@ -3,6 +3,8 @@
  * the test says so. Nothing of a capture device's cleaning is in the way.
  */
 
+import { toCheck } from "./candidate.mjs";
+
 /** Runs in the page before its own scripts. */
 export function mouth() {
   const LOW = [697, 770, 852, 941];
@@ -53,6 +55,19 @@ export function mouth() {
     window.vivavoceMouth.tracks = end.stream.getAudioTracks();
     return end.stream;
   };
+}
+
+/** From the link into the interview, with digits said where the check wants to hear something. */
+export async function enter(page, demo) {
+  await toCheck(page, demo.invitation_url);
+  await page.getByRole("button", { name: "Play the notes" }).click();
+  await page.getByRole("button", { name: "Yes, I heard them" }).click();
+  await page.getByRole("button", { name: "Use my microphone" }).click();
+  await page.evaluate(() => window.vivavoceMouth.say("1234567890"));
+  const begin = page.getByRole("button", { name: "Start the interview" });
+  await begin.waitFor({ timeout: 30_000 });
+  await page.waitForFunction(() => window.vivavoceMouth.isSilent());
+  await begin.click();
 }
 
 /** As many digits as asked for, none twice in a row, the same for a seed. */

@@ -1,0 +1,193 @@
+/**
+ * A page that was loaded once, while its host is away: the tab is reloaded, or the link opened once more, and it comes up, says in words
+ * that the connection is away, and goes on by itself. What was said is judged by digits: once each, in their place.
+ */
+
+import assert from "node:assert/strict";
+import { mkdirSync, mkdtempSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { test } from "node:test";
+import { mustBeAccessible } from "./accessibility.mjs";
+import { close, launch, newCandidate, visitOf } from "./candidate.mjs";
+import { until } from "./child.mjs";
+import { startDemo, withDemo } from "./demo.mjs";
+import { digitsOf, enter, mouth } from "./mouth.mjs";
+import { untilCompleted } from "./visit.mjs";
+
+const OUT = process.env.SCREENSHOTS ?? mkdtempSync(join(tmpdir(), "vivavoce-pictures-"));
+mkdirSync(OUT, { recursive: true });
+
+const TURNS = 3;
+const COUNT = "0123456789";
+const SAID_WHILE_AWAY = "Your connection is away. Go on if you like: what you say is kept.";
+const UNHEARD = "Your connection is away. What you say now is not heard; your earlier answers are kept.";
+const WORDS = ["zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine"];
+
+/** The digits that a text names. */
+const digitsIn = (text) => (text.toLowerCase().match(/[a-z]+/g) ?? []).map((word) => WORDS.indexOf(word)).filter((digit) => digit >= 0).join("");
+/** In the order of the calls. */
+const callsOf = async (demo) => Promise.all((await demo.calls()).calls.map(({ id }) => demo.call(id)));
+const kept = (page) => page.evaluate(() => navigator.serviceWorker.ready.then(() => true));
+
+/** The interviewer has counted to nine so often, and waits. */
+async function counted(demo, page, times) {
+  await until(
+    async () => {
+      const calls = await callsOf(demo);
+      const seen = calls.at(-1).spoken_digits_text;
+      return { met: calls.map((call) => call.said_by_assistant).at(-1).length >= times * COUNT.length && seen.endsWith("9"), seen };
+    },
+    60_000,
+    `it has counted ${times} times`,
+  );
+  await page.locator(".presence").getByText("Listening").first().waitFor({ timeout: 20_000 });
+}
+
+/** What the page's caches hold: names of caches, and addresses. */
+const shelves = (page) =>
+  page.evaluate(async () => {
+    const names = await caches.keys();
+    const held = await Promise.all(names.map(async (name) => (await (await caches.open(name)).matchAll()).map((response) => response.url)));
+    const asked = await Promise.all(names.map(async (name) => (await (await caches.open(name)).keys()).map(({ url }) => url)));
+    return { names, held: held.flat(), asked: asked.flat() };
+  });
+
+async function reloaded({ demo, page, faults }, name, { goes, comes }) {
+  await demo.control("defaults", { mode: "exam", exam: { turns: TURNS }, think_ms: 100 });
+  await page.addInitScript(mouth);
+  await enter(page, demo);
+  await kept(page);
+  await page.getByText("Connected", { exact: true }).waitFor();
+  const visit = await visitOf(page, demo);
+  const at = { sessionId: visit.sessionId, token: visit.accessToken };
+  const turns = [digitsOf(8, 11), digitsOf(20, 12), digitsOf(7, 13)];
+  const say = async (digits) => {
+    await page.evaluate((all) => window.vivavoceMouth.say(all), digits);
+  };
+
+  await counted(demo, page, 1);
+  await say(turns[0]);
+  await counted(demo, page, 2);
+  await say(turns[1]);
+  // in the midst of the second turn
+  const heardMin = turns[0].length + 5;
+  await until(async () => ((seen) => ({ met: seen.length >= heardMin, seen }))((await callsOf(demo)).at(-1).digits_text), 20_000, "some of it is heard");
+  await goes();
+  await page.waitForFunction(() => window.vivavoceMouth.isSilent());
+  await page.getByText(SAID_WHILE_AWAY).waitFor({ timeout: 10_000 });
+
+  const answer = await page.reload({ timeout: 10_000 });
+  assert.ok(answer.fromServiceWorker(), "the page was kept");
+  await page.locator('main [role="status"]').getByText(UNHEARD).waitFor({ timeout: 20_000 });
+  await mustBeAccessible(page, name);
+  await page.screenshot({ path: join(OUT, `offline-${name}.png`) });
+  const shelved = await page.evaluate(
+    () =>
+      new Promise((resolve, reject) => {
+        const opening = indexedDB.open("vivavoce");
+        opening.onerror = () => reject(opening.error);
+        opening.onsuccess = () => {
+          const counting = opening.result.transaction("speech").objectStore("speech").count();
+          counting.onsuccess = () => {
+            opening.result.close();
+            resolve(counting.result);
+          };
+        };
+      }),
+  );
+  assert.equal(shelved, 1, "what was said is still kept");
+
+  await comes();
+  await page.getByText("Connected", { exact: true }).waitFor({ timeout: 30_000 });
+  await counted(demo, page, 3);
+  await say(turns[2]);
+  await untilCompleted(demo, at, 60_000);
+  await page.getByRole("heading", { name: "Thank you for the talk" }).waitFor({ timeout: 20_000 });
+
+  const said = turns.join("");
+  const last = (await callsOf(demo)).at(-1);
+  assert.equal(last.said_by_user, said, "the interviewer has it all, once, in its place");
+  const stored = await demo.transcript(at.sessionId, at.token);
+  const recorded = (speaker) => stored.filter((entry) => entry.speaker === speaker).map(({ text }) => digitsIn(text)).join("");
+  assert.equal(recorded("candidate"), said, "and so has the record");
+  assert.equal(recorded("ai"), COUNT.repeat(TURNS), "and of the interviewer nothing is lost or said again");
+  const shelf = await shelves(page);
+  const secrets = [visit.accessToken, demo.invitation_token, at.sessionId, "token", "/api", "/interview"];
+  for (const secret of secrets) assert.ok(![...shelf.held, ...shelf.asked].some((url) => url.includes(secret)), `${shelf.asked}`);
+  assert.deepEqual(faults, []);
+}
+
+async function withBrowser(demo, body) {
+  const browser = await launch();
+  try {
+    await body({ demo, ...(await newCandidate(browser, { viewport: { width: 360, height: 740 } })) });
+  } finally {
+    await close(browser);
+  }
+}
+
+const held = (body) => withDemo({ apart: true }, (demo) => withBrowser(demo, body));
+
+/** No interview is held: there is no log of one to be searched. */
+async function visited(body) {
+  const demo = await startDemo({ apart: true });
+  try {
+    await withBrowser(demo, body);
+  } finally {
+    await demo.stop();
+  }
+}
+
+test("a tab that is reloaded while the relay's process is dead comes up, and the interview goes on in the next", { timeout: 240_000 }, () =>
+  held((at) =>
+    reloaded(at, "dead", {
+      goes: () => at.demo.signal("SIGKILL"),
+      comes: () => at.demo.startAgain(),
+    }),
+  ));
+
+test("and while it is frozen and answers nobody", { timeout: 240_000 }, () =>
+  held((at) =>
+    reloaded(at, "frozen", {
+      goes: () => at.demo.signal("SIGSTOP"),
+      comes: () => at.demo.signal("SIGCONT"),
+    }),
+  ));
+
+test("a link that is opened while its host is away says so, and opens by itself", { timeout: 120_000 }, () =>
+  visited(async ({ demo, context, page, faults }) => {
+    await page.goto(demo.invitation_url);
+    await page.getByRole("button", { name: "I agree, begin" }).waitFor();
+    await kept(page);
+    await demo.signal("SIGKILL");
+    const second = await context.newPage();
+    await second.goto(demo.invitation_url);
+    await second.getByRole("heading", { name: "There is no connection" }).waitFor();
+    await demo.startAgain();
+    await second.getByRole("button", { name: "I agree, begin" }).waitFor({ timeout: 20_000 });
+    assert.ok(!second.url().includes("token"), second.url());
+    assert.deepEqual(faults, []);
+  }));
+
+test("a build's files are kept whole, under no address that a page was opened by, and the ones before it go", { timeout: 60_000 }, () =>
+  visited(async ({ demo, page, faults }) => {
+    await page.goto(demo.http);
+    await page.evaluate(() => Promise.all(["vivavoce-pages-older", "somebody-else's"].map((name) => caches.open(name))));
+    await page.goto(demo.invitation_url);
+    await page.getByRole("button", { name: "I agree, begin" }).waitFor();
+    await kept(page);
+    await until(async () => ((seen) => ({ met: seen.names.length === 2, seen }))(await shelves(page)), 10_000, "the older one is gone");
+    const { names, asked } = await shelves(page);
+    assert.ok(names.includes("somebody-else's") && !names.includes("vivavoce-pages-older"), `${names}`);
+    const paths = asked.map((url) => url.slice(demo.http.length)).sort();
+    assert.deepEqual([paths[0], paths.at(-1)], ["/", "/icon.svg"]);
+    assert.ok(paths.slice(1, -1).length >= 3 && paths.slice(1, -1).every((path) => /^\/assets\/[\w-]+\.(js|css)$/.test(path)), `${paths}`);
+    const worker = await fetch(`${demo.http}/pages-worker.js`);
+    assert.deepEqual(
+      [worker.status, worker.headers.get("content-type"), worker.headers.get("cache-control")],
+      [200, "text/javascript; charset=utf-8", "no-cache"],
+    );
+    assert.match(worker.headers.get("content-security-policy"), /worker-src 'self'/);
+    assert.deepEqual(faults, []);
+  }));
