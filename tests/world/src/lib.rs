@@ -21,6 +21,9 @@
 //! world waits for it: it holds the clock while a dial or the page's first offer is in the air. What else crosses loopback may
 //! be a few virtual ms late from run to run: **a seed fixes the schedule of faults and the digits, not every microsecond**.
 //!
+//! Packets do not wait for tasks: these have a turn each 10 ms, and whenever a call has told them something. Time goes on a grid of
+//! 2.5 ms.
+//!
 //! # What judges
 //!
 //! `tests/continuity/judge.rs`, the reference of the rows: the candidate's digits in the AI's last conversation and in the record
@@ -28,8 +31,8 @@
 //!
 //! # What is not here
 //!
-//! A second process, SIGTERM, a store that is away (rows of `make continuity`); the WebSocket transport; packets that are overtaken by
-//! seconds; an old tab that lives on beside the new one. Random numbers of the product (SSRCs, jitter of backoffs) are not the seed's.
+//! The WebSocket transport; packets that are overtaken by seconds. Random numbers of the product (SSRCs, jitter of backoffs) are not the
+//! seed's.
 
 #![allow(
     clippy::unwrap_used,
