@@ -171,3 +171,27 @@ test("a microphone that the system has taken and given back is heard again at on
     await page.evaluate((all) => window.vivavoceMouth.say(all), digits.slice(10));
     assert.equal(await allHeard(demo, digits.length), digits);
   }));
+
+test("a microphone that the system has silenced is heard again when it is given back by itself, or by a press", { timeout: 120_000 }, () =>
+  interview({}, async ({ demo, page }) => {
+    const digits = digitsOf(30, 6);
+    const say = (some) => page.evaluate((all) => window.vivavoceMouth.say(all), some);
+    const silence = async (on) => {
+      await page.waitForFunction(() => window.vivavoceMouth.isSilent());
+      await page.evaluate((now) => window.vivavoceMouth.silence(now), on);
+    };
+    const taken = page.getByText("Your computer has taken the microphone. Press here to go on.");
+    await say(digits.slice(0, 10));
+    await silence(true);
+    await taken.waitFor();
+    await say("5151"); // into a microphone that somebody else has
+    await silence(false);
+    await page.getByText("Connected", { exact: true }).waitFor();
+    await say(digits.slice(10, 20));
+    await silence(true);
+    await taken.waitFor();
+    await page.getByRole("button", { name: "Go on", exact: true }).click();
+    await page.getByText("Connected", { exact: true }).waitFor();
+    await say(digits.slice(20));
+    assert.equal(await allHeard(demo, digits.length), digits);
+  }));

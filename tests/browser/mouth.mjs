@@ -45,11 +45,20 @@ export function mouth() {
         track.dispatchEvent(new Event("ended"));
       }
     },
+    /** As a phone does it while another program has it: the track stays, and is silent. */
+    silence: (on) => {
+      out.gain.value = on ? 0 : 1;
+      for (const track of window.vivavoceMouth.tracks) {
+        Object.defineProperty(track, "muted", { value: on, configurable: true });
+        track.dispatchEvent(new Event(on ? "mute" : "unmute"));
+      }
+    },
     tracks: [],
   };
   navigator.mediaDevices.getUserMedia = async () => {
     context ??= new AudioContext({ sampleRate: RATE });
     out ??= new GainNode(context);
+    out.gain.value = 1; // one that is asked for anew is given
     const end = context.createMediaStreamDestination();
     out.connect(end);
     window.vivavoceMouth.tracks = end.stream.getAudioTracks();

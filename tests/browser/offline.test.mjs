@@ -13,7 +13,6 @@ import { close, launch, newCandidate, visitOf } from "./candidate.mjs";
 import { until } from "./child.mjs";
 import { startDemo, withDemo } from "./demo.mjs";
 import { digitsOf, enter, mouth } from "./mouth.mjs";
-import { untilCompleted } from "./visit.mjs";
 
 const OUT = process.env.SCREENSHOTS ?? mkdtempSync(join(tmpdir(), "vivavoce-pictures-"));
 mkdirSync(OUT, { recursive: true });
@@ -30,18 +29,22 @@ const digitsIn = (text) => (text.toLowerCase().match(/[a-z]+/g) ?? []).map((word
 const callsOf = async (demo) => Promise.all((await demo.calls()).calls.map(({ id }) => demo.call(id)));
 const kept = (page) => page.evaluate(() => navigator.serviceWorker.ready.then(() => true));
 
-/** The interviewer has counted to nine so often, and waits. */
-async function counted(demo, page, times) {
-  await until(
+/** The interviewer has heard `said`, has answered, and waits. False: it has said goodbye. */
+async function answered(demo, page, at, said) {
+  const seen = await until(
     async () => {
-      const calls = await callsOf(demo);
-      const seen = calls.at(-1).spoken_digits_text;
-      return { met: calls.map((call) => call.said_by_assistant).at(-1).length >= times * COUNT.length && seen.endsWith("9"), seen };
+      const { items, said_by_user } = (await callsOf(demo)).at(-1);
+      const last = items.filter(({ words }) => words !== "").at(-1);
+      const { status } = await demo.session(at.sessionId, at.token);
+      const waits = last?.role === "assistant" && last.truncated_ms === null && last.words.endsWith("nine");
+      return { met: status === "completed" || (said_by_user === said && waits), seen: { status, said_by_user, last } };
     },
     60_000,
-    `it has counted ${times} times`,
+    `it has heard ${said}, and answered`,
   );
+  if (seen.status === "completed") return false;
   await page.locator(".presence").getByText("Listening").first().waitFor({ timeout: 20_000 });
+  return true;
 }
 
 /** What the page's caches hold: names of caches, and addresses. */
@@ -53,7 +56,8 @@ const shelves = (page) =>
     return { names, held: held.flat(), asked: asked.flat() };
   });
 
-async function reloaded({ demo, page, faults }, name, { goes, comes }) {
+/** An interview up to where the host was away in the midst of a turn, the tab was reloaded, and both are back. */
+async function reloaded({ demo, page }, name, { goes, comes }) {
   await demo.control("defaults", { mode: "exam", exam: { turns: TURNS }, think_ms: 100 });
   await page.addInitScript(mouth);
   await enter(page, demo);
@@ -61,17 +65,19 @@ async function reloaded({ demo, page, faults }, name, { goes, comes }) {
   await page.getByText("Connected", { exact: true }).waitFor();
   const visit = await visitOf(page, demo);
   const at = { sessionId: visit.sessionId, token: visit.accessToken };
-  const turns = [digitsOf(8, 11), digitsOf(20, 12), digitsOf(7, 13)];
-  const say = async (digits) => {
+  let said = "";
+  const say = async (count) => {
+    const digits = digitsOf(count, 11 + said.length);
+    said += digits;
     await page.evaluate((all) => window.vivavoceMouth.say(all), digits);
   };
 
-  await counted(demo, page, 1);
-  await say(turns[0]);
-  await counted(demo, page, 2);
-  await say(turns[1]);
+  await answered(demo, page, at, said);
+  await say(8);
+  await answered(demo, page, at, said);
   // in the midst of the second turn
-  const heardMin = turns[0].length + 5;
+  const heardMin = said.length + 5;
+  await say(20);
   await until(async () => ((seen) => ({ met: seen.length >= heardMin, seen }))((await callsOf(demo)).at(-1).digits_text), 20_000, "some of it is heard");
   await goes();
   await page.waitForFunction(() => window.vivavoceMouth.isSilent());
@@ -100,18 +106,20 @@ async function reloaded({ demo, page, faults }, name, { goes, comes }) {
 
   await comes();
   await page.getByText("Connected", { exact: true }).waitFor({ timeout: 30_000 });
-  await counted(demo, page, 3);
-  await say(turns[2]);
-  await untilCompleted(demo, at, 60_000);
-  await page.getByRole("heading", { name: "Thank you for the talk" }).waitFor({ timeout: 20_000 });
+  return { at, say, said: () => said, visit };
+}
 
-  const said = turns.join("");
-  const last = (await callsOf(demo)).at(-1);
-  assert.equal(last.said_by_user, said, "the interviewer has it all, once, in its place");
-  const stored = await demo.transcript(at.sessionId, at.token);
-  const recorded = (speaker) => stored.filter((entry) => entry.speaker === speaker).map(({ text }) => digitsIn(text)).join("");
-  assert.equal(recorded("candidate"), said, "and so has the record");
-  assert.equal(recorded("ai"), COUNT.repeat(TURNS), "and of the interviewer nothing is lost or said again");
+/** The digits of the record, of one speaker; of what was cut off, as far as it was heard. */
+async function recorded(demo, { sessionId, token }, speaker) {
+  const entries = (await demo.transcript(sessionId, token)).filter((entry) => entry.speaker === speaker);
+  return entries.map(({ text, interrupted, heard_text }) => digitsIn(interrupted ? heard_text : text)).join("");
+}
+
+/** The candidate's digits are with the interviewer and in the record, once each, in their place; no cache holds what is secret. */
+async function nothingIsLost({ demo, page, faults }, { at, said, visit }) {
+  await page.getByRole("heading", { name: "Thank you for the talk" }).waitFor({ timeout: 20_000 });
+  assert.equal((await callsOf(demo)).at(-1).said_by_user, said(), "the interviewer has it all");
+  assert.equal(await recorded(demo, at, "candidate"), said(), "and so has the record");
   const shelf = await shelves(page);
   const secrets = [visit.accessToken, demo.invitation_token, at.sessionId, "token", "/api", "/interview"];
   for (const secret of secrets) assert.ok(![...shelf.held, ...shelf.asked].some((url) => url.includes(secret)), `${shelf.asked}`);
@@ -140,20 +148,23 @@ async function visited(body) {
 }
 
 test("a tab that is reloaded while the relay's process is dead comes up, and the interview goes on in the next", { timeout: 240_000 }, () =>
-  held((at) =>
-    reloaded(at, "dead", {
-      goes: () => at.demo.signal("SIGKILL"),
-      comes: () => at.demo.startAgain(),
-    }),
-  ));
+  held(async (world) => {
+    const { demo, page } = world;
+    const one = await reloaded(world, "dead", { goes: () => demo.signal("SIGKILL"), comes: () => demo.startAgain() });
+    while (await answered(demo, page, one.at, one.said())) await one.say(7);
+    await nothingIsLost(world, one);
+    assert.equal(await recorded(demo, one.at, "ai"), COUNT.repeat(TURNS), "and of the interviewer nothing is lost or said again");
+  }));
 
-test("and while it is frozen and answers nobody", { timeout: 240_000 }, () =>
-  held((at) =>
-    reloaded(at, "frozen", {
-      goes: () => at.demo.signal("SIGSTOP"),
-      comes: () => at.demo.signal("SIGCONT"),
-    }),
-  ));
+test("and while it is frozen and answers nobody: what was said is heard, once", { timeout: 240_000 }, () =>
+  held(async (world) => {
+    const { demo, page } = world;
+    const one = await reloaded(world, "frozen", { goes: () => demo.signal("SIGSTOP"), comes: () => demo.signal("SIGCONT") });
+    await until(async () => ((seen) => ({ met: seen === one.said(), seen }))(await recorded(demo, one.at, "candidate")), 60_000, `${one.said()} is in the record`);
+    await page.getByRole("button", { name: "End" }).click();
+    await page.getByRole("button", { name: "End it now" }).click();
+    await nothingIsLost(world, one);
+  }));
 
 test("a link that is opened while its host is away says so, and opens by itself", { timeout: 120_000 }, () =>
   visited(async ({ demo, context, page, faults }) => {
