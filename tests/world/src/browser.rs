@@ -18,6 +18,8 @@ use vivavoce_media::world::{Datagram, Far};
 /// A leg that hears nothing for so long is taken for lost; a repair that came to nothing is followed by another.
 const QUIET: Duration = Duration::from_millis(1_000);
 const AGAIN: Duration = Duration::from_millis(3_000);
+/// Without an acknowledgement for so long, what is said is put on the shelf, until the relay has it.
+const SHELVE: Duration = Duration::from_secs(2);
 /// The relay answers in milliseconds; longer than this and the socket is to blame.
 const ANSWER_MAX: Duration = Duration::from_secs(5);
 
@@ -49,6 +51,8 @@ pub struct Browser {
     offered: Option<Offered>,
     offers: usize,
     heard_at: Option<Instant>,
+    acked_at: Instant,
+    is_shelved: bool,
     tried_at: Instant,
     restarts: usize,
     /// A repair that waits for the end of a sound.
@@ -75,6 +79,8 @@ impl Browser {
             offered: None,
             offers: 0,
             heard_at: None,
+            acked_at: now,
+            is_shelved: false,
             tried_at: now,
             restarts: 0,
             wanted: None,
@@ -145,9 +151,9 @@ impl Browser {
         address == self.far.address || self.old.as_ref().is_some_and(|old| old.far.address == address)
     }
 
-    /// Nothing comes from the relay: what is said is put on the shelf.
-    pub fn is_unheard(&self, now: Instant) -> bool {
-        self.heard_at.is_none_or(|at| now - at >= QUIET)
+    /// What is kept is on the shelf, for another page.
+    pub fn is_shelved(&self) -> bool {
+        self.is_shelved
     }
 
     /// A tab that was replaced was not told so.
@@ -206,7 +212,12 @@ impl Browser {
             acks,
         } = self.page.news(&mut self.read, waiting.as_deref());
         self.ended |= ended;
+        self.is_shelved |= now - self.acked_at >= SHELVE;
         for message in acks {
+            if message["type"] == "ack" {
+                self.acked_at = now;
+                self.is_shelved &= message["lacks"].as_array().is_some_and(|lacks| !lacks.is_empty());
+            }
             self.keeping
                 .answer(&message)
                 .into_iter()

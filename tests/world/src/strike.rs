@@ -170,8 +170,8 @@ impl One<'_> {
             Fault::Reloads => self.browser.another_page(at, true, true),
             // what nobody could be sent yet is on the shelf that the tabs of a browser share
             Fault::SecondTab => {
-                let is_unheard = self.net.is_cut || self.browser.is_unheard(at);
-                self.browser.another_page(at, is_unheard, false);
+                let is_shelved = self.net.is_cut || self.browser.is_shelved();
+                self.browser.another_page(at, is_shelved, false);
             }
             Fault::Weather => {
                 self.net.weather = Weather {
