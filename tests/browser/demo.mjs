@@ -22,7 +22,8 @@ const KEY = "sk-test-5ecre7-0f-the-browser-tests";
 
 /**
  * Runs `body` with a demo, and ends it. `database`: `sqlite` (in the demo's own folder) or `postgres`. `apart`: the simulator
- * is a process of its own, dialled under a key as the real service is; a list names its command. `binary`: the server's.
+ * is a process of its own, dialled under a key as the real service is; a list names its command. `binary`: the server's. `data`: its
+ * folder, if not one of its own.
  */
 export async function withDemo(options, body) {
   const demo = await startDemo(options);
@@ -38,39 +39,52 @@ export async function withDemo(options, body) {
 }
 
 /** For tests that share one: `stop`, then `mustKeepSecrets`. */
-export async function startDemo({ database = "sqlite", apart = false, env = {}, binary = BINARY } = {}) {
-  const data = await mkdtemp(join(tmpdir(), "vivavoce-browser-"));
+export async function startDemo({ database = "sqlite", apart = false, env = {}, binary = BINARY, data: given } = {}) {
+  const data = given ?? (await mkdtemp(join(tmpdir(), "vivavoce-browser-")));
   const running = [];
+  const servers = [];
   let kept;
   const shut = async () => {
     for (const child of running.reverse()) await end(child);
     await kept?.stop();
-    await rm(data, { recursive: true, force: true });
+    if (given === undefined) await rm(data, { recursive: true, force: true });
   };
   try {
     kept = await startDatabase(database);
     const simulator = apart ? await startSimulator(running, apart === true ? [binary, "simulate"] : apart) : undefined;
     const told = { LOG_FORMAT: "json", LOG_LEVEL: LEVEL, ...kept.env(data), ...simulator?.env, ...env };
-    const server = start(binary, ["demo", "--port", "0", "--data", data, "--json"], { env: { ...process.env, ...told } });
-    running.push(server.child);
-    const said = await firstLine(server);
-    return await demoOf({ said, server, simulator, kept, secret: await readFile(join(data, "jwt-secret"), "utf8"), shut });
+    const serve = (port) => {
+      const server = start(binary, ["demo", "--port", port, "--data", data, "--json"], { env: { ...process.env, ...told } });
+      running.push(server.child);
+      servers.push(server);
+      return firstLine(server);
+    };
+    const said = await serve("0");
+    return await demoOf({ said, serve, servers, simulator, kept, secret: await readFile(join(data, "jwt-secret"), "utf8"), shut });
   } catch (error) {
     await shut();
     throw error;
   }
 }
 
-async function demoOf({ said, server, simulator, kept, secret, shut }) {
+async function demoOf({ said, serve, servers, simulator, kept, secret, shut }) {
   const control = said.simulator_control_url ?? simulator.control;
   const secrets = { "the secret of our JWTs": secret.trim(), "the invitation's token": said.invitation_token, ...(simulator === undefined ? {} : { "the AI service's key": KEY }) };
   const words = [];
   const api = (path, token) => getJson(`${said.http}${path}`, token);
+  // A process that was killed may have left half a line.
+  const log = () => servers.map(({ log }, at) => (at < servers.length - 1 ? log().replace(/[^\n]*$/, "") : log())).join("");
   return {
     ...said,
-    log: server.log,
+    log,
+    /** `kill -9`. What it dialled lives on if it is a process of its own (`apart`). */
+    kill: () => end(servers.at(-1).child, "SIGKILL"),
+    /** The next process, in the same place: until it is ready. */
+    again: async () => {
+      secrets[`the token of invitation ${servers.length}`] = (await serve(new URL(said.http).port)).invitation_token;
+    },
     /** The end of the log, without its finest lines. */
-    tail: () => server.log().split("\n").filter((line) => !/"level":"(DEBUG|TRACE)"/.test(line)).slice(-40).join("\n"),
+    tail: () => log().split("\n").filter((line) => !/"level":"(DEBUG|TRACE)"/.test(line)).slice(-40).join("\n"),
     /** The candidate's record, in the order of the conversation. */
     transcript: async (sessionId, token) => (await api(`/api/sessions/${sessionId}/transcript`, token)).entries,
     session: (sessionId, token) => api(`/api/sessions/${sessionId}`, token),
@@ -94,7 +108,7 @@ async function demoOf({ said, server, simulator, kept, secret, shut }) {
       words.push(...calls.flatMap(({ items }) => (items ?? []).map((item) => item.words ?? "")));
       await shut();
     },
-    mustKeepSecrets: () => mustKeepSecrets(server.log(), secrets, words),
+    mustKeepSecrets: () => mustKeepSecrets(log(), secrets, words),
   };
 }
 

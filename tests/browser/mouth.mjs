@@ -3,6 +3,8 @@
  * the test says so. Nothing of a capture device's cleaning is in the way.
  */
 
+import { toCheck } from "./candidate.mjs";
+
 /** Runs in the page before its own scripts. */
 export function mouth() {
   const LOW = [697, 770, 852, 941];
@@ -35,6 +37,8 @@ export function mouth() {
       source.start(until);
       until += buffer.duration;
     },
+    /** Digits that are still to be said. */
+    saying: () => Math.max(0, until - context.currentTime) / 0.16,
     isSilent: () => context.currentTime > until,
     /** As a call or the system does it. */
     take: () => {
@@ -42,6 +46,11 @@ export function mouth() {
         track.stop();
         track.dispatchEvent(new Event("ended"));
       }
+    },
+    /** As a phone does it for a call: the track stays, and has nothing in it until it is given back. */
+    hush: (on) => {
+      out.gain.value = on ? 0 : 1;
+      for (const track of window.vivavoceMouth.tracks) track.dispatchEvent(new Event(on ? "mute" : "unmute"));
     },
     tracks: [],
   };
@@ -53,6 +62,19 @@ export function mouth() {
     window.vivavoceMouth.tracks = end.stream.getAudioTracks();
     return end.stream;
   };
+}
+
+/** From the link to the talk: the check is spoken to, and the mouth is silent as the talk begins. */
+export async function enter(page, demo) {
+  await toCheck(page, demo.invitation_url);
+  await page.getByRole("button", { name: "Play the notes" }).click();
+  await page.getByRole("button", { name: "Yes, I heard them" }).click();
+  await page.getByRole("button", { name: "Use my microphone" }).click();
+  await page.evaluate(() => window.vivavoceMouth.say("1234567890"));
+  const begin = page.getByRole("button", { name: "Start the interview" });
+  await begin.waitFor({ timeout: 30_000 });
+  await page.waitForFunction(() => window.vivavoceMouth.isSilent());
+  await begin.click();
 }
 
 /** As many digits as asked for, none twice in a row, the same for a seed. */

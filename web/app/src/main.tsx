@@ -3,6 +3,7 @@
 import { Api, Interview, openMicrophone } from "@vivavoce/sdk";
 import { createRoot } from "react-dom/client";
 import { Candidate } from "./App.js";
+import { keepPages } from "./offline.js";
 import { Home, NotFound } from "./pages/Home.js";
 import { routeOf } from "./route.js";
 import { CandidateWay } from "./way.js";
@@ -23,6 +24,7 @@ function page() {
       return <NotFound />;
     case "join":
     case "session": {
+      if (import.meta.env.PROD) keepPages(navigator.serviceWorker);
       const way = candidateWay();
       if (route.to === "join") void way.openInvitation(route.token);
       else void way.openSession(route.sessionId);
