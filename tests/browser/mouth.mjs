@@ -64,8 +64,8 @@ export function mouth() {
   };
 }
 
-/** From the link to the talk: the check is spoken to, and the mouth is silent as the talk begins. */
-export async function enter(page, demo) {
+/** From the link to the talk: the check is spoken to, and the mouth is silent as the talk begins. `ready`: done just before. */
+export async function enter(page, demo, ready = async () => undefined) {
   await toCheck(page, demo.invitation_url);
   await page.getByRole("button", { name: "Play the notes" }).click();
   await page.getByRole("button", { name: "Yes, I heard them" }).click();
@@ -74,6 +74,7 @@ export async function enter(page, demo) {
   const begin = page.getByRole("button", { name: "Start the interview" });
   await begin.waitFor({ timeout: 30_000 });
   await page.waitForFunction(() => window.vivavoceMouth.isSilent());
+  await ready();
   await begin.click();
 }
 
