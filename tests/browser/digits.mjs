@@ -12,6 +12,7 @@ export function digitEar() {
   const WINDOW_S = 0.02;
   const LEVEL_MIN = 0.01; // Root mean square of full scale.
   const SHARE_MIN = 0.7; // Of a window's power, in its two strongest tones.
+  const BETWEEN_S = 0.1; // A burst that a busy machine has torn is one: the same digit again comes after a longer silence.
   const FRAMES_MAX = 1_000; // Of 10 ms: a page that is busy hears later, and all of it.
   /** The power of one tone, as a share of the window's. */
   const share = (samples, rate, hz, power) => {
@@ -32,6 +33,7 @@ export function digitEar() {
     let kept = new Float32Array(0);
     let seen = null; // The last window's digit: a burst has two in a row at least.
     let told = null; // The burst that is on.
+    let silence = 0;
     for (;;) {
       const { value: frame, done } = await reader.read();
       if (done) return;
@@ -44,7 +46,8 @@ export function digitEar() {
       let at = 0;
       for (; at + size <= all.length; at += size / 2) {
         const digit = digitIn(all.subarray(at, at + size), rate);
-        if (digit === null) told = null;
+        silence = digit === null ? silence + WINDOW_S / 2 : 0;
+        if (silence >= BETWEEN_S) told = null;
         if (typeof digit === "string" && digit === seen && told !== digit) window.vivavoceHears((told = digit));
         seen = digit;
       }

@@ -65,8 +65,8 @@ async function interview(at, strikes) {
     struck += 1;
   };
   const isOver = () => page.getByRole("heading", { name: "Thank you for the talk" }).isVisible();
+  let from = 0; // As the answer began: a strike may last longer than the count that follows.
   for (let turn = 0; turn < TURNS * 2; turn += 1) {
-    const from = heard.length;
     const strike = strikes.find((it) => it.turn === turn);
     if (strike?.part === "ai") {
       await waitFor(() => heard.length >= from + strike.into, `turn ${turn}: the interviewer counts`, heard);
@@ -81,9 +81,12 @@ async function interview(at, strikes) {
     }
     const digits = answer(turn);
     said.push(digits);
+    from = heard.length;
     await page.evaluate((all) => window.vivavoceMouth.say(all), digits);
     if (strike?.part === "candidate") {
-      await page.waitForFunction((into) => window.vivavoceMouth.saying() <= into, digits.length - strike.into);
+      await page.waitForFunction((left) => window.vivavoceMouth.saying() <= left, digits.length - strike.into);
+      const left = await page.evaluate(() => window.vivavoceMouth.saying());
+      assert.ok(left > 1, `struck in its midst: ${left} digits were left`);
       await hit(strike);
     }
     await page.waitForFunction(() => window.vivavoceMouth.isSilent());
@@ -92,8 +95,8 @@ async function interview(at, strikes) {
   throw new Error("the interview has no end");
 }
 
-/** Eight digits, none twice in a row, others in each turn. */
-const answer = (turn) => Array.from({ length: 8 }, (_, n) => (turn * 7 + n * 3 + 1) % 10).join("");
+/** Long enough to be struck in its midst by a test that is late; none twice in a row, others in each turn. */
+const answer = (turn) => Array.from({ length: 20 }, (_, n) => (turn * 7 + n * 3 + 1) % 10).join("");
 
 /** Looks often, and asks the page nothing: a strike is to come where it is meant to. */
 async function waitFor(isMet, words, heard) {

@@ -13,6 +13,9 @@ import type { Place, TabStorage, Visit } from "./tab.js";
 /** A relay that has not said by then how the interview stands is not waited for: its socket says what matters. In ms. */
 export const STATUS_MS_MAX = 3_000;
 
+/** A microphone that needs no question is there by then, and no page comes and goes before the talk. In ms. */
+export const UNASKED_MS_MAX = 1_500;
+
 /** The version of the words in `pages/Invitation.tsx` that were agreed to. */
 export const CONSENT_VERSION = "2026-11-1";
 
@@ -115,8 +118,10 @@ export class CandidateWay {
 
   /** With a microphone, or with null to listen and type. */
   join(microphone: MediaStream | null): void {
-    if (this.#way.is !== "check" && this.#way.is !== "return") return;
-    const { visit } = this.#way;
+    if (this.#way.is === "check" || this.#way.is === "return") this.#join(this.#way.visit, microphone);
+  }
+
+  #join(visit: Visit, microphone: MediaStream | null): void {
     const interview = this.#outside.makeInterview(visit);
     interview.on("ended", (ended) => this.#close(visit, ended));
     this.#step({ is: "talk", visit, interview });
@@ -128,9 +133,16 @@ export class CandidateWay {
       this.#step({ is: place, visit });
       return;
     }
+    const asked = this.#outside.microphoneUnasked();
+    const early = await Promise.race([asked, this.#outside.after(UNASKED_MS_MAX).then(() => null)]);
+    if (early !== null) {
+      this.#join(visit, early);
+      return;
+    }
     this.#step({ is: "return", visit });
-    const microphone = await this.#outside.microphoneUnasked();
-    if (microphone !== null) this.join(microphone);
+    const late = await asked;
+    if (this.#way.is === "return" && late !== null) this.#join(visit, late);
+    else late?.getTracks().forEach((track) => track.stop()); // They have pressed meanwhile.
   }
 
   #step(way: Exclude<Way, { is: "opening" | "closing" | "problem" }>): void {
