@@ -26,16 +26,21 @@ impl Disk {
 
     /// Nothing more goes on it.
     pub(crate) fn fill(&self) {
-        let now = statvfs(&self.at).expect("it is there");
-        let used = (now.blocks() - now.blocks_free()) * now.fragment_size();
-        self.resize(&format!("size={used}"));
+        loop {
+            let now = statvfs(&self.at).expect("it is there");
+            let used = (now.blocks() - now.blocks_free()) * now.fragment_size();
+            // somebody may have written in between: it would be too small for what it has
+            if self.resize(&format!("size={used}")).is_ok() {
+                return;
+            }
+        }
     }
 
     pub(crate) fn make_room(&self) {
-        self.resize(ROOM);
+        self.resize(ROOM).expect("it has another size");
     }
 
-    fn resize(&self, size: &str) {
-        mount(NONE, &self.at, NONE, MsFlags::MS_REMOUNT, Some(size)).expect("it has another size");
+    fn resize(&self, size: &str) -> nix::Result<()> {
+        mount(NONE, &self.at, NONE, MsFlags::MS_REMOUNT, Some(size))
     }
 }
