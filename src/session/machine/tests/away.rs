@@ -6,15 +6,7 @@ use super::*;
 /// The interviewer has asked, and it is the candidate's turn.
 fn asked() -> Story {
     let mut story = live();
-    for event in [
-        Event::ResponseStarted,
-        Event::ResponseSpeaks,
-        Event::SoundStarted,
-        Event::ResponseDone,
-        Event::SoundStopped,
-    ] {
-        story.then(event);
-    }
+    has_spoken(&mut story);
     story
 }
 

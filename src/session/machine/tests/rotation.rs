@@ -23,18 +23,6 @@ fn quiet(limits: Limits) -> Story {
     story
 }
 
-fn has_spoken(story: &mut Story) {
-    for event in [
-        Event::ResponseStarted,
-        Event::ResponseSpeaks,
-        Event::SoundStarted,
-        Event::ResponseDone,
-        Event::SoundStopped,
-    ] {
-        story.then(event);
-    }
-}
-
 /// Over the WebSocket, since WebRTC failed twice.
 fn fallen_back() -> Story {
     let mut story = Story::new(long());
