@@ -24,7 +24,7 @@ use crate::{CloseCause, LossCause};
 pub(crate) use build::{Manner, Setup};
 use bytes::BytesMut;
 use channels::Channel;
-use describe::Credentials;
+use describe::{Credentials, Session};
 pub(crate) use media::Media;
 use rtc::peer_connection::RTCPeerConnection;
 use rtc::peer_connection::event::{RTCDataChannelEvent, RTCPeerConnectionEvent};
@@ -101,6 +101,9 @@ pub(crate) struct Peer {
     /// Ours, the newest last: two over a restart, so that the old session is answered until the new one stands.
     ours: Vec<Credentials>,
     theirs: Option<Credentials>,
+    /// Over a restart: what the session that stood before it is known by, until the new one is proven. A browser that has not got
+    /// our answer, which may be lost with the socket, knows nothing else.
+    before: Option<Session>,
     tie_breaker: u64,
     is_client: bool,
     is_ice_connected: bool,
@@ -190,6 +193,12 @@ impl Peer {
     #[cfg(any(test, feature = "world"))]
     pub(crate) fn ssrc(&self) -> u32 {
         self.setup.ssrc
+    }
+
+    /// No restart waits to be proven.
+    #[cfg(test)]
+    pub(crate) fn is_of_one_session(&self) -> bool {
+        self.before.is_none()
     }
 
     /// Where media goes.

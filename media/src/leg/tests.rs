@@ -320,6 +320,29 @@ fn a_leg_that_hears_nothing_is_lost_within_2_s_and_back_with_the_net() {
     }
 }
 
+#[test]
+fn a_restart_whose_answer_does_not_arrive_loses_nobody() {
+    let mut duo = Duo::new(all());
+    assert!(duo.connect(2 * Duration::from_secs(1)));
+    // No media flows: consent alone keeps it. The browser offers, the answers are lost with its socket, and it offers again.
+    for nth in 1..=3 {
+        let offer = duo.ai.restart(duo.now);
+        duo.candidate.answer_again(duo.now, &offer).unwrap();
+        duo.run(Duration::from_secs(5));
+        assert!(
+            !duo.has(CANDIDATE, |event| matches!(event, PeerEvent::Lost { .. })),
+            "{nth} restarts"
+        );
+    }
+    let (now, answer) = (duo.now, duo.candidate.answer().to_owned());
+    duo.ai.accept_again(now, &answer).unwrap();
+    duo.run(Duration::from_secs(20));
+    for which in [AI, CANDIDATE] {
+        assert!(duo.peer(which).is_of_one_session(), "the new session has been proven");
+        assert!(!duo.has(which, |event| matches!(event, PeerEvent::Lost { .. })));
+    }
+}
+
 fn is_handshake(bytes: &[u8]) -> bool {
     matches!(bytes.first(), Some(20 | 22))
 }

@@ -139,6 +139,7 @@ impl Peer {
             tapped,
             ours: Vec::new(),
             theirs: None,
+            before: None,
             tie_breaker: rand::random(),
             is_client: false,
             is_ice_connected: false,

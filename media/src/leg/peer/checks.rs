@@ -1,5 +1,6 @@
 //! A peer's STUN: whose check it is, whether it is authentic, where to send, and consent.
 
+use super::describe::{Credentials, Session};
 use super::{ACCEPTED_MAX, Peer, PeerEvent, SHOWN_MAX, Transmit};
 use crate::leg::stun::{self, Ask, Binding, Class, TransactionId};
 use bytes::BytesMut;
@@ -69,8 +70,15 @@ impl Peer {
             .asked
             .iter()
             .position(|(transaction, _)| *transaction == binding.transaction);
-        if (!is_consent && asked.is_none()) || !binding.is_authentic(&theirs.password, self.setup.crypto.crypto()) {
+        let is_by = |theirs: &Credentials| binding.is_authentic(&theirs.password, self.setup.crypto.crypto());
+        let before = self.before.as_ref().map(|before| &before.theirs);
+        let is_new = is_by(theirs);
+        let is_consent_of_before = || is_consent && before.is_some_and(is_by);
+        if (!is_consent && asked.is_none()) || !(is_new || is_consent_of_before()) {
             return false;
+        }
+        if is_new && before.is_some_and(|before| before.ufrag != theirs.ufrag) {
+            self.before = None;
         }
         self.hear_from(now, from);
         if is_consent {
@@ -114,7 +122,7 @@ impl Peer {
         self.keepalive.start(now);
     }
 
-    /// A consent check, if one is due.
+    /// A consent check, if one is due; over a restart in both sessions (RFC 8445, 2.4: the old one is used until the new one stands).
     pub(super) fn consent(&mut self, now: Instant) {
         let (Some(to), Some(theirs), Some(ours)) = (self.dest, &self.theirs, self.ours.last()) else {
             return;
@@ -123,6 +131,16 @@ impl Peer {
         if !self.setup.remedies.keepalive || !self.keepalive.is_due(now, self.liveness.last_heard(), to, transaction) {
             return;
         }
+        let (ours, theirs) = (ours.clone(), theirs.clone());
+        self.ask(to, transaction, &Session { ours, theirs });
+        if let Some(before) = self.before.clone() {
+            let transaction: TransactionId = rand::random();
+            self.keepalive.note(now, to, transaction);
+            self.ask(to, transaction, &before);
+        }
+    }
+
+    fn ask(&mut self, to: SocketAddr, transaction: TransactionId, Session { ours, theirs }: &Session) {
         let username = format!("{}:{}", theirs.ufrag, ours.ufrag);
         let ask = Ask {
             transaction,

@@ -14,6 +14,13 @@ pub(super) struct Credentials {
     pub(super) password: String,
 }
 
+/// Credentials of both sides that belong together.
+#[derive(Clone)]
+pub(super) struct Session {
+    pub(super) ours: Credentials,
+    pub(super) theirs: Credentials,
+}
+
 impl Credentials {
     fn of(sdp: &str) -> Option<Self> {
         let (ufrag, password) = (sdp::attribute(sdp, "ice-ufrag")?, sdp::attribute(sdp, "ice-pwd")?);
@@ -70,9 +77,17 @@ impl Peer {
             .sdp;
         let ours = Credentials::of(&sdp).ok_or(Error::Sdp("no ICE credentials"))?;
         if self.ours.last().is_none_or(|newest| newest.ufrag != ours.ufrag) {
+            if let (None, Some(ours), Some(theirs)) = (&self.before, self.ours.last(), &self.theirs) {
+                self.before = Some(Session {
+                    ours: ours.clone(),
+                    theirs: theirs.clone(),
+                });
+            }
             self.ours.push(ours);
             if self.ours.len() > 2 {
-                self.ours.remove(0);
+                // of a session that never stood, if there is one, else the oldest
+                let stands = |before: &Session| before.ours.ufrag == self.ours[0].ufrag;
+                self.ours.remove(usize::from(self.before.as_ref().is_some_and(stands)));
             }
             self.use_candidate.forget();
             self.follow.restart();
