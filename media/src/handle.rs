@@ -132,6 +132,12 @@ impl Call {
         self.inner.heard.silence(now)
     }
 
+    /// How long it takes to the candidate and back, by the last consent check that they answered; `None` where none was. Known without
+    /// asking the call's thread.
+    pub fn candidate_round_trip(&self) -> Option<Duration> {
+        self.inner.heard.round_trip()
+    }
+
     pub(crate) fn downgrade(&self) -> std::sync::Weak<Inner> {
         Arc::downgrade(&self.inner)
     }

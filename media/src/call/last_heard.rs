@@ -1,4 +1,4 @@
-//! When a call's candidate was last heard: known to whoever holds the call without asking its thread.
+//! When a call's candidate was last heard, and how far away they are: known to whoever holds the call without asking its thread.
 
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -10,6 +10,8 @@ pub(crate) struct LastHeard {
     first: OnceLock<Instant>,
     /// Since the first.
     nanos: AtomicU64,
+    /// Of the last consent check that was answered; 0: none was.
+    round_trip_nanos: AtomicU64,
 }
 
 impl LastHeard {
@@ -20,6 +22,18 @@ impl LastHeard {
         if nanos > self.nanos.load(Ordering::Relaxed) {
             self.nanos.store(nanos, Ordering::Relaxed);
         }
+    }
+
+    /// A consent check took so long to be answered.
+    pub(crate) fn answer(&self, round_trip: Duration) {
+        let nanos = u64::try_from(round_trip.as_nanos()).unwrap_or(u64::MAX).max(1);
+        self.round_trip_nanos.store(nanos, Ordering::Relaxed);
+    }
+
+    /// How long the last check took that was answered; `None` where none was.
+    pub(crate) fn round_trip(&self) -> Option<Duration> {
+        let nanos = self.round_trip_nanos.load(Ordering::Relaxed);
+        (nanos > 0).then(|| Duration::from_nanos(nanos))
     }
 
     /// For how long they have not been heard; `None` where they never were.
@@ -50,5 +64,14 @@ mod tests {
             Some(Duration::ZERO),
             "it is heard as this is asked"
         );
+    }
+
+    #[test]
+    fn the_last_round_trip_counts() {
+        let heard = LastHeard::default();
+        assert_eq!(heard.round_trip(), None);
+        heard.answer(Duration::from_millis(80));
+        heard.answer(Duration::from_millis(50));
+        assert_eq!(heard.round_trip(), Some(Duration::from_millis(50)));
     }
 }

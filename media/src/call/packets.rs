@@ -40,6 +40,9 @@ impl Core {
         };
         if side == Side::Candidate {
             self.heard.hear(peer.last_heard());
+            if let Some(round_trip) = peer.round_trip().filter(|_| !is_media) {
+                self.heard.answer(round_trip);
+            }
         }
         if !is_media {
             self.settle(now);

@@ -25,8 +25,13 @@ use tokio::task::JoinError;
 use vivavoce_media::broken::{Law, is_broken};
 use vivavoce_media::{CloseCause, LegEvent};
 
-/// What was forwarded so shortly before a leg was last heard may not have been heard: better said twice than not at all.
-pub(super) const HEARD_SLACK: Duration = Duration::from_millis(120);
+/// What was forwarded so shortly before the AI was last heard may be a packet of silence: better said twice than not at all.
+pub(super) const SAID_SLACK: Duration = Duration::from_millis(40);
+/// A candidate who was heard so recently is there.
+const THERE: Duration = Duration::from_millis(100);
+/// What was on its way to a candidate whose round trip is not known, and at most.
+const ON_ITS_WAY: Duration = Duration::from_millis(120);
+const ON_ITS_WAY_MAX: Duration = Duration::from_secs(1);
 /// How long a dial may take, all told.
 pub(super) const DIAL_MAX: Duration = Duration::from_secs(12);
 
@@ -106,8 +111,13 @@ impl Supervisor {
     pub(super) fn leave_conversation(&mut self) -> Legacy {
         // what a candidate who is away, noticed or not, was sent meanwhile they have not heard
         let away = self.call.candidate_silence(clock::monotonic()).unwrap_or_default();
-        let silent = std::mem::take(&mut self.ai_silent).max(away);
-        self.transcript.cut(self.wall.now() - silent - HEARD_SLACK);
+        let unheard = if away < THERE {
+            Duration::ZERO
+        } else {
+            self.unheard(away)
+        };
+        let unsaid = std::mem::take(&mut self.ai_silent) + SAID_SLACK;
+        self.transcript.cut(self.wall.now() - unsaid.max(unheard));
         let legacy = self.transcript.hand_over();
         self.tools.forget_unanswered();
         self.is_open = self.turns.is_open() || legacy.turns() > 0;
@@ -118,11 +128,19 @@ impl Supervisor {
         legacy
     }
 
+    /// Since when a candidate who is silent for so long has heard nothing: what they sent last left them half a round trip before it came,
+    /// and what they had not got by then was sent half a round trip before that.
+    fn unheard(&self, silent: Duration) -> Duration {
+        let round_trip = self.call.candidate_round_trip().unwrap_or(ON_ITS_WAY);
+        silent + round_trip.min(ON_ITS_WAY_MAX)
+    }
+
     /// The candidate has heard nothing for some time: what the AI said since is not said.
     pub(super) fn cut_at_heard(&mut self) {
         let silent = std::mem::take(&mut self.candidate_silent);
+        let unheard = self.unheard(silent);
         self.call.candidate_missed();
-        let cuts = self.transcript.cut(self.wall.now() - silent - HEARD_SLACK);
+        let cuts = self.transcript.cut(self.wall.now() - unheard);
         if !cuts.is_empty() {
             self.machine.handle(clock::monotonic(), Event::CutOff);
         }

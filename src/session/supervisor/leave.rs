@@ -65,7 +65,7 @@ impl Supervisor {
             Some(LetGo::Given) => {
                 if self.ended.is_none() {
                     // What the AI is saying breaks off here: it is stored as far as it was heard.
-                    let _ = self.transcript.cut(self.wall.now() - super::ai::HEARD_SLACK);
+                    let _ = self.transcript.cut(self.wall.now() - super::ai::SAID_SLACK);
                     self.carry_out();
                 }
                 self.record.note(self.wall.now(), "session", "let_go", String::new());

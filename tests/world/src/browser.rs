@@ -131,6 +131,9 @@ impl Browser {
     /// The microphone's next 20 ms. Until the leg of a page that was just loaded is up nothing is spoken: nobody is at it.
     pub fn frame(&mut self) {
         if !self.far.is_up() {
+            if let Some(old) = &mut self.old {
+                old.far.speak(&sound::SILENCE);
+            }
             return;
         }
         let packet = self.mouth.pop_front().unwrap_or_else(|| sound::SILENCE.clone());
