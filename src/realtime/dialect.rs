@@ -41,9 +41,8 @@ pub trait Dialect: Send + Sync + Debug + 'static {
     /// A call in an interview that has begun: its history, each item with an id of ours ([`replayed_id`] gives an entry's; the
     /// transcript must skip them), and how to go on. The AI speaks when asked by [`Dialect::respond`], or by turn detection.
     fn take_up(&self, history: &Told<'_>) -> Vec<Value>;
-    /// The candidate could not hear for a while. `heard`: of the AI's last words no more than this, perhaps nothing; `None`: all
-    /// that it said, but it has not answered them.
-    fn go_on(&self, heard: Option<&str>) -> Vec<Value>;
+    /// The candidate could not hear for a while.
+    fn go_on(&self, from: GoOn<'_>) -> Vec<Value>;
     /// Cuts an item to what was heard of it.
     fn truncate(&self, item_id: &str, heard_ms: u64) -> Value;
     /// Stops the response that is being made.
@@ -56,6 +55,19 @@ pub trait Dialect: Send + Sync + Debug + 'static {
     fn is_silence(&self, message: &Value) -> bool;
     /// What an event says.
     fn parse(&self, text: &str) -> Event;
+}
+
+/// From where the AI goes on, once the candidate can hear again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum GoOn<'a> {
+    /// Nothing that was said was heard.
+    Begin,
+    /// All that it said was heard; it has not answered.
+    Answer,
+    /// Of its last words in this conversation none was heard.
+    Unheard,
+    /// Of its last words no more than these were heard.
+    Heard(&'a str),
 }
 
 /// Id of a replayed entry: at most 32 characters, and the same for the same entry.
@@ -153,14 +165,17 @@ impl Dialect for OpenAiRealtime {
         events
     }
 
-    fn go_on(&self, heard: Option<&str>) -> Vec<Value> {
-        let heard = match heard.map(str::trim) {
-            None => "Answer what they said last".to_owned(),
-            Some("") => "They have heard nothing of what you said last. Say it now".to_owned(),
-            Some(heard) => format!("Of what you said last they heard this: \"{heard} …\". Go on right after that"),
+    fn go_on(&self, from: GoOn<'_>) -> Vec<Value> {
+        let from = match from {
+            GoOn::Begin => return vec![note("The candidate could not hear you until now. Begin the interview.")],
+            GoOn::Answer => "Answer what they said last".to_owned(),
+            GoOn::Unheard => "They have heard nothing of what you said last. Say it now".to_owned(),
+            GoOn::Heard(heard) => {
+                format!("Of what you said last they heard this: \"{heard} …\". Go on right after that")
+            }
         };
         let text = format!(
-            "The candidate could not hear you for a while, and can again. {heard}; do not greet again, do not start over, and do not \
+            "The candidate could not hear you for a while, and can again. {from}; do not greet again, do not start over, and do not \
              mention it."
         );
         vec![note(&text)]
@@ -380,9 +395,10 @@ mod tests {
             OpenAiRealtime.take_up(&Told::default()).is_empty(),
             "nothing was said: it begins like any other"
         );
-        let told = |heard| OpenAiRealtime.go_on(heard)[0]["item"]["content"][0]["text"].to_string();
-        assert!(told(Some("Tell me")).contains("Tell me …"));
-        assert!(told(Some("")).contains("nothing of what you said last"));
-        assert!(told(None).contains("Answer what they said last"));
+        let told = |from| OpenAiRealtime.go_on(from)[0]["item"]["content"][0]["text"].to_string();
+        assert!(told(GoOn::Heard("Tell me")).contains("Tell me …"));
+        assert!(told(GoOn::Unheard).contains("nothing of what you said last"));
+        assert!(told(GoOn::Answer).contains("Answer what they said last"));
+        assert!(told(GoOn::Begin).contains("Begin the interview"));
     }
 }

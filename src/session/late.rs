@@ -12,8 +12,6 @@ use vivavoce_signaling::{ServerMessage, bucket::Bucket, messages::HeardUpTo, spe
 const MS_BURST: u32 = 240_000;
 /// And in the long run, a second. Some is sent by both ways.
 const MS_PER_S: u32 = 2_000;
-/// What is received is noted so often after each turn: the first may have been on its way before the turn was written.
-const NOTES: u8 = 2;
 /// Streams that are told apart: a browser has a new one with each peer connection.
 const STREAMS_MAX: usize = 8;
 
@@ -22,8 +20,11 @@ pub(super) struct Late {
     room: Bucket,
     /// The newest last.
     heard: VecDeque<HeardUpTo>,
-    /// How often it is still to be noted how far a stream is the AI's for good.
-    to_note: u8,
+    /// How often the call has been told what is the AI's for good.
+    told: u64,
+    /// As of when a turn was written last: what the call says from then on is noted, once of each stream.
+    written: Option<u64>,
+    noted: Vec<u32>,
 }
 
 impl Late {
@@ -31,20 +32,32 @@ impl Late {
         Self {
             room: Bucket::new(now, MS_BURST, MS_PER_S),
             heard: VecDeque::new(),
-            to_note: 0,
+            told: 0,
+            written: None,
+            noted: Vec::new(),
         }
     }
 
-    /// A turn of the candidate's is in the record.
-    pub(super) fn turn_written(&mut self) {
-        self.to_note = NOTES;
+    /// Of the next word to the call of what is the AI's for good.
+    pub(super) fn next_word(&mut self) -> u64 {
+        self.told += 1;
+        self.told
     }
 
-    /// Whether what a stream was just received to is to be kept with the record: a process that takes the session up does not take
-    /// what is in it again from a browser that was out of reach.
-    pub(super) fn is_to_be_noted(&mut self) -> bool {
-        let is_due = self.to_note > 0;
-        self.to_note = self.to_note.saturating_sub(1);
+    /// A turn of the candidate's is in the record, and the call has been told so.
+    pub(super) fn turn_written(&mut self) {
+        self.written = Some(self.told);
+        self.noted.clear();
+    }
+
+    /// Whether this is to be kept with the record: a process that takes the session up does not take what is in it again from a
+    /// browser that was out of reach. What was on its way when the turn was written does not tell of it.
+    pub(super) fn is_to_be_noted(&mut self, received: &Received) -> bool {
+        let is_of_it = self.written.is_some_and(|written| received.knows >= written);
+        let is_due = is_of_it && !self.noted.contains(&received.stream);
+        if is_due {
+            self.noted.push(received.stream);
+        }
         is_due
     }
 
@@ -61,7 +74,9 @@ impl Late {
 
     /// The call has received more, or lacks something.
     pub(super) fn received(&mut self, received: Received) -> ServerMessage {
-        let Received { stream, up_to, lacks } = received;
+        let Received {
+            stream, up_to, lacks, ..
+        } = received;
         match self.heard.iter_mut().find(|heard| heard.stream == stream) {
             Some(heard) => heard.up_to = up_to,
             None => self.heard.push_back(HeardUpTo { stream, up_to }),
@@ -117,6 +132,7 @@ mod tests {
                 stream,
                 up_to,
                 lacks: lacks.clone(),
+                knows: 0,
             });
             assert_eq!(told, ServerMessage::Ack { stream, up_to, lacks });
         }
@@ -130,8 +146,32 @@ mod tests {
                 stream,
                 up_to: 0,
                 lacks: vec![],
+                knows: 0,
             });
         }
         assert_eq!(late.heard_up_to().unwrap().len(), STREAMS_MAX);
+    }
+
+    #[test]
+    fn what_tells_of_a_turn_that_was_written_is_noted_once_of_each_stream() {
+        let mut late = Late::new(clock::monotonic());
+        let received = |stream, knows| Received {
+            stream,
+            up_to: 0,
+            lacks: vec![],
+            knows,
+        };
+        assert!(!late.is_to_be_noted(&received(1, 0)), "nothing is written");
+        assert_eq!([late.next_word(), late.next_word()], [1, 2]);
+        late.turn_written();
+        for (stream, knows, is_noted) in [(1, 0, false), (1, 1, false), (1, 2, true), (1, 3, false), (2, 3, true)] {
+            assert_eq!(
+                late.is_to_be_noted(&received(stream, knows)),
+                is_noted,
+                "{stream} {knows}"
+            );
+        }
+        late.turn_written();
+        assert!(late.is_to_be_noted(&received(1, 3)));
     }
 }

@@ -1,5 +1,7 @@
-//! Where a conversation stands when another AI leg is to take it up (pure): whose turn it is, and whether anything was said at all.
+//! Where a conversation stands when another AI leg is to take it up, or the candidate can hear again (pure): whose turn it is, and
+//! from where the AI goes on.
 
+use crate::realtime::{dialect::GoOn, history};
 use crate::store::{Entry, Speaker};
 
 /// See the module.
@@ -22,6 +24,24 @@ impl Standing {
             Some(last) if last.speaker == Speaker::Candidate || last.interrupted => Self::Interviewers,
             Some(_) => Self::Candidates,
         }
+    }
+}
+
+/// From where the AI goes on once the candidate can hear again. `record`: in order; `last_speaker`: in the conversation of the leg that
+/// is there, which has the record before it as history. A turn that was given to a leg again stands in the record where it was spoken,
+/// which may be before words of the AI's that this leg does not know.
+pub(super) fn go_on(record: &[Entry], last_speaker: Option<Speaker>) -> GoOn<'_> {
+    let Some(last) = record.last() else {
+        return GoOn::Begin;
+    };
+    if last_speaker == Some(Speaker::Candidate) || last.speaker == Speaker::Candidate || !last.interrupted {
+        return GoOn::Answer;
+    }
+    match last.heard_text.as_deref().unwrap_or_default().trim() {
+        "" if last_speaker == Some(Speaker::Ai) => GoOn::Unheard,
+        "" if record.iter().all(history::is_unheard) => GoOn::Begin,
+        "" => GoOn::Answer, // history does not tell what nobody heard
+        heard => GoOn::Heard(heard),
     }
 }
 
@@ -59,6 +79,31 @@ mod tests {
             (vec![candidate, cut], true, Standing::Candidates),
         ] {
             assert_eq!(Standing::of(&record, is_open), standing, "{record:?} {is_open}");
+        }
+    }
+
+    #[test]
+    fn it_goes_on_from_what_was_heard() {
+        let (ai, candidate) = (entry(Speaker::Ai, false), entry(Speaker::Candidate, false));
+        let cut = |heard: &str| Entry {
+            heard_text: Some(heard.into()),
+            ..entry(Speaker::Ai, true)
+        };
+        let (theirs, its) = (Some(Speaker::Candidate), Some(Speaker::Ai));
+        for (record, last_speaker, from) in [
+            (vec![], None, GoOn::Begin),
+            (vec![ai.clone(), candidate.clone()], theirs, GoOn::Answer),
+            (vec![ai.clone(), candidate.clone()], None, GoOn::Answer),
+            (vec![candidate.clone(), cut("And how")], its, GoOn::Heard("And how")),
+            (vec![candidate.clone(), cut("And how")], None, GoOn::Heard("And how")),
+            (vec![candidate.clone(), cut("")], its, GoOn::Unheard),
+            // the leg that said it is gone, and this one was not told of it
+            (vec![ai, candidate.clone(), cut("")], None, GoOn::Answer),
+            (vec![cut(""), cut("")], None, GoOn::Begin),
+            // the turn was given again to a leg after the one that had answered it
+            (vec![candidate, cut("And how")], theirs, GoOn::Answer),
+        ] {
+            assert_eq!(go_on(&record, last_speaker), from, "{record:?} {last_speaker:?}");
         }
     }
 }

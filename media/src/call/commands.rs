@@ -278,9 +278,9 @@ impl Core {
     }
 
     /// See [`crate::Call::ai_has`].
-    pub(crate) fn ai_has(&mut self, upto: Instant, is_open: bool) {
+    pub(crate) fn ai_has(&mut self, upto: Instant, is_open: bool, nth: u64) {
         self.kept.release(upto, is_open);
-        self.late.tell();
+        self.late.tell(nth);
         self.tell_late();
     }
 

@@ -57,6 +57,8 @@ pub struct Received {
     pub up_to: u32,
     /// RTP timestamps from and to which it is lacking and wanted now; without a second: to its end.
     pub lacks: Vec<(u32, Option<u32>)>,
+    /// Which word of what is the AI's for good had come by then ([`crate::Call::ai_has`]); 0: none.
+    pub knows: u64,
 }
 
 /// Where a live packet goes.
@@ -90,6 +92,8 @@ pub(super) struct Late {
     is_answering: bool,
     /// Ticks that were lost, since last taken.
     lost: u64,
+    /// See [`Received::knows`].
+    knows: u64,
 }
 
 struct Tracked {
@@ -130,6 +134,7 @@ impl Late {
             gate: None,
             is_answering: true,
             lost: 0,
+            knows: 0,
         }
     }
 
@@ -379,7 +384,8 @@ impl Late {
     }
 
     /// What is the AI's for good has changed: the browser is told soon.
-    pub(super) fn tell(&mut self) {
+    pub(super) fn tell(&mut self, nth: u64) {
+        self.knows = nth;
         for stream in &mut self.streams {
             stream.is_telling = true;
         }
@@ -412,6 +418,7 @@ impl Late {
             stream: stream.ssrc,
             up_to: bound.map_or(stream.heard.up_to(), |bound| stream.heard.no_later(bound)) as u32,
             lacks,
+            knows: self.knows,
         })
     }
 

@@ -2,7 +2,7 @@
 //!
 //! Is: the newest turns and calls of tools word for word, in order; of what came before them one summary, which says that it is one and how
 //! much it leaves out. Isn't: a protocol's items (`dialect`), or a model: the summary is a deterministic shortening (`summary.rs`).
-//! **Laws:** nothing is left out silently, and nothing from the middle: what is told word for word is the end of the record, and what
+//! **Laws:** nothing that was heard is left out silently, and nothing from the middle: what is told word for word is the end of the record, and what
 //! the summary leaves out is its beginning. The bound is never exceeded. The same record gives the same telling.
 
 mod bound;
@@ -13,7 +13,7 @@ mod tests;
 pub use bound::{Bound, tokens};
 pub use summary::Summary;
 
-use crate::store::Entry;
+use crate::store::{Entry, Speaker};
 use std::borrow::Cow;
 
 /// A tool that an AI leg called, and what it was answered.
@@ -94,6 +94,11 @@ pub fn words(entry: &Entry) -> Cow<'_, str> {
     }
 }
 
+/// The AI's, broken off before anybody heard a word: to the candidate it was never said.
+pub fn is_unheard(entry: &Entry) -> bool {
+    entry.speaker == Speaker::Ai && entry.interrupted && entry.heard_text.as_deref() == Some("")
+}
+
 fn in_order<'a>(record: &'a [Entry], calls: &'a [ToolCall]) -> Vec<Item<'a>> {
     let mut all = Vec::with_capacity(record.len() + calls.len());
     let mut calls = calls.iter().peekable();
@@ -101,10 +106,12 @@ fn in_order<'a>(record: &'a [Entry], calls: &'a [ToolCall]) -> Vec<Item<'a>> {
         while let Some(call) = calls.next_if(|call| call.after < entry.sequence) {
             all.push(Item::Called(call));
         }
-        all.push(Item::Said {
-            entry,
-            text: words(entry),
-        });
+        if !is_unheard(entry) {
+            all.push(Item::Said {
+                entry,
+                text: words(entry),
+            });
+        }
     }
     all.extend(calls.map(Item::Called));
     all

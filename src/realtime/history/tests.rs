@@ -274,3 +274,20 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn what_nobody_heard_a_word_of_was_not_said() {
+    let cut = |n, heard: &str| Entry {
+        interrupted: true,
+        heard_text: Some(heard.into()),
+        ..entry(n, Speaker::Ai, "And how do you test it?")
+    };
+    let record = [
+        entry(1, Speaker::Ai, "What do you do?"),
+        cut(2, "And how"),
+        cut(3, ""),
+        entry(4, Speaker::Candidate, "Hello?"),
+    ];
+    let told = tell(&record, &[], Bound::of_model("gpt-realtime"));
+    assert_eq!(names(&told.items), ["item_1", "item_2", "item_4"]);
+}

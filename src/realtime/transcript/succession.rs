@@ -91,6 +91,14 @@ impl Transcript {
         }
     }
 
+    /// Who spoke last in this conversation; `None` where nobody has yet.
+    pub fn last_speaker(&self) -> Option<Speaker> {
+        let mut spoken = self.ranked.iter().rev().filter_map(|id| self.items.get(id));
+        spoken
+            .find(|item| item.committed || !item.said().text.is_empty())
+            .and_then(|item| item.speaker)
+    }
+
     /// Nothing of the AI's was heard after `wall`: what sounded then was cut off there, and what had not begun was not heard.
     /// The items that this is news of, each with the ms that were heard.
     pub fn cut(&mut self, wall: OffsetDateTime) -> Vec<(String, u64)> {

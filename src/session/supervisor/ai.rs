@@ -14,10 +14,9 @@ use crate::{
     session::{
         machine::{DialFailure, Event},
         meaning::{Meaning, Reader},
-        standing::Standing,
+        standing::{self, Standing},
         tools,
     },
-    store::Speaker,
 };
 use serde_json::Value;
 use std::time::Duration;
@@ -26,7 +25,7 @@ use vivavoce_media::broken::{Law, is_broken};
 use vivavoce_media::{CloseCause, LegEvent};
 
 /// What was forwarded so shortly before the AI was last heard may be a packet of silence: better said twice than not at all.
-pub(super) const SAID_SLACK: Duration = Duration::from_millis(40);
+const SAID_SLACK: Duration = Duration::from_millis(40);
 /// A candidate who was heard so recently is there.
 const THERE: Duration = Duration::from_millis(100);
 /// What was on its way to a candidate whose round trip is not known, and at most.
@@ -128,6 +127,18 @@ impl Supervisor {
         legacy
     }
 
+    /// What the AI is saying ends here: it has been silent for so long. What a candidate who is away, noticed or not, was sent meanwhile
+    /// they have not heard.
+    pub(super) fn cut_where_it_ends(&mut self, silent: Duration) {
+        let away = self.call.candidate_silence(clock::monotonic()).unwrap_or_default();
+        let unheard = if away < THERE {
+            Duration::ZERO
+        } else {
+            self.unheard(away)
+        };
+        self.transcript.cut(self.wall.now() - unheard.max(silent + SAID_SLACK));
+    }
+
     /// Since when a candidate who is silent for so long has heard nothing: what they sent last left them half a round trip before it came,
     /// and what they had not got by then was sent half a round trip before that.
     fn unheard(&self, silent: Duration) -> Duration {
@@ -152,11 +163,9 @@ impl Supervisor {
 
     /// The candidate can hear again, and was cut off from the AI's words.
     pub(super) fn go_on(&mut self) {
-        let last = self.record.in_order().into_iter().next_back().cloned();
-        let heard = last
-            .filter(|last| last.speaker == Speaker::Ai && last.interrupted)
-            .map(|last| last.heard_text.unwrap_or_default());
-        self.send_ai_unspoken(self.deps.dialect.go_on(heard.as_deref()));
+        let record: Vec<_> = self.record.in_order().into_iter().cloned().collect();
+        let from = standing::go_on(&record, self.transcript.last_speaker());
+        self.send_ai_unspoken(self.deps.dialect.go_on(from));
     }
 
     pub(super) fn send_ai(&mut self, events: Vec<Value>) {
@@ -264,7 +273,7 @@ impl Supervisor {
         self.transcript.handle(now, wall, &event);
         self.measure(now, &event.what);
         if let Some(has) = self.turns.read(now, &event.what) {
-            self.call.ai_has(has.upto, has.is_open);
+            self.call.ai_has(has.upto, has.is_open, self.late.next_word());
         }
         self.committed(&event.what);
         self.tools.read(&event.what, self.transcript.last_sequence());

@@ -215,7 +215,7 @@ impl Supervisor {
             | LegEvent::ChannelOpen { .. }
             | LegEvent::ChannelClosed { .. } => {}
             LegEvent::Received(received) => {
-                if self.late.is_to_be_noted() {
+                if self.late.is_to_be_noted(&received) {
                     let told = fate::heard_told(received.stream, received.up_to, self.begin.fence);
                     self.record.note(self.wall.now(), "session", fate::HEARD_UP_TO, told);
                 }

@@ -64,8 +64,7 @@ impl Supervisor {
         match self.left {
             Some(LetGo::Given) => {
                 if self.ended.is_none() {
-                    // What the AI is saying breaks off here: it is stored as far as it was heard.
-                    let _ = self.transcript.cut(self.wall.now() - super::ai::SAID_SLACK);
+                    self.cut_where_it_ends(Duration::ZERO);
                     self.carry_out();
                 }
                 self.record.note(self.wall.now(), "session", "let_go", String::new());

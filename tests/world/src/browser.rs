@@ -40,6 +40,8 @@ struct OldTab {
 pub struct Browser {
     pub far: Far,
     old: Option<OldTab>,
+    /// Of a tab that has hung up.
+    last_words: Vec<Datagram>,
     pub ear: Ear,
     pub wire: Wire,
     page: Page,
@@ -68,6 +70,7 @@ impl Browser {
         let mut browser = Self {
             far,
             old: None,
+            last_words: vec![],
             ear: Ear::new(),
             wire,
             page,
@@ -182,6 +185,7 @@ impl Browser {
     /// What is to be carried.
     pub fn take_sends(&mut self) -> Vec<Datagram> {
         let mut sends = self.far.take_sends();
+        sends.append(&mut self.last_words);
         if let Some(old) = &mut self.old {
             sends.extend(old.far.take_sends());
         }
@@ -199,6 +203,8 @@ impl Browser {
         while old.far.poll_event().is_some() {}
         // "another tab has taken over", or it is all over: it hangs up and says no more
         if old.page.closed().is_some() {
+            old.far.close(now);
+            self.last_words = old.far.take_sends();
             self.old = None;
         }
     }

@@ -144,6 +144,7 @@ fn what_was_said_during_an_outage_goes_before_what_is_said_after_it() {
             stream: SSRC,
             up_to: timestamp(50),
             lacks: vec![(timestamp(50), Some(timestamp(300)))],
+            knows: 0,
         }
     );
     world.kept(SSRC, 50..200, false);
@@ -387,7 +388,7 @@ fn a_browser_keeps_what_would_be_lost_with_this_process() {
     assert_eq!(world.asked.last().unwrap().up_to, timestamp(30));
     world.live_of(8, 2, 1000);
     world.kept(SSRC, 50..50, true);
-    world.late.tell();
+    world.late.tell(1);
     world.settle();
     let told: Vec<_> = world
         .asked
@@ -402,7 +403,7 @@ fn a_browser_keeps_what_would_be_lost_with_this_process() {
         "nor anything after it"
     );
     world.safe = None;
-    world.late.tell();
+    world.late.tell(1);
     world.settle();
     let told: Vec<_> = world
         .asked

@@ -48,7 +48,7 @@ fn another(world: &mut World, from: u16) -> u16 {
 fn the_turn_of_an_ai_that_vanishes_goes_to_the_next_whole() {
     let mut world = World::joined(120_000);
     speaks(&mut world, 0..50);
-    world.core.ai_has(world.now, true);
+    world.core.ai_has(world.now, true, 1);
     speaks(&mut world, 50..80);
     world.loses = Box::new(|to, _| matches!(to, To::Relay(Side::Ai) | To::OpenAi));
     let n = until_lost(&mut world, 80);

@@ -59,7 +59,7 @@ fn five_seconds_that_came_by_the_socket_are_heard_in_their_place() {
     let newest = received(&world).pop().unwrap();
     // all has arrived; what the AI may not have for good, the browser keeps: the last four seconds, as no turn was told of
     assert!((ticks(490)..ticks(510)).contains(&newest.up_to), "{newest:?}");
-    world.core.ai_has(world.now, false);
+    world.core.ai_has(world.now, false, 1);
     world.collect();
     let newest = received(&world).pop().unwrap();
     assert_eq!((newest.up_to, newest.lacks), (ticks(700), Vec::new()));

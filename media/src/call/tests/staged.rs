@@ -53,7 +53,7 @@ fn pcm_takes_over_from_pcm_with_the_open_turn() {
     let (staged, mut second) = mpsc::channel(512);
     let old = world.core.ai_pcm(world.now, speech);
     speaks(&mut world, 0..50);
-    world.core.ai_has(world.now, true);
+    world.core.ai_has(world.now, true, 1);
     let new = world.core.ai_pcm_staged(world.now, staged);
     speaks(&mut world, 50..100);
     plays(&mut world, new, 0..10);
@@ -89,7 +89,7 @@ fn a_leg_takes_over_from_pcm() {
     let (speech, mut heard) = mpsc::channel(512);
     let old = world.core.ai_pcm(world.now, speech);
     speaks(&mut world, 0..50);
-    world.core.ai_has(world.now, true);
+    world.core.ai_has(world.now, true, 1);
     world.openai_dialled_as(true);
     assert!(world.until(2000 * MS, |world| {
         world.openai.as_ref().is_some_and(|openai| openai.peer.is_up())
@@ -121,7 +121,7 @@ fn a_leg_takes_over_from_pcm() {
 fn pcm_takes_over_from_a_leg() {
     let mut world = World::joined(120_000);
     speaks(&mut world, 0..50);
-    world.core.ai_has(world.now, true);
+    world.core.ai_has(world.now, true, 1);
     let (staged, mut heard) = mpsc::channel(512);
     let new = world.core.ai_pcm_staged(world.now, staged);
     speaks(&mut world, 50..80);

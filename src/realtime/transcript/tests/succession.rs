@@ -61,12 +61,16 @@ fn a_turn_that_was_not_written_down_keeps_its_place_and_is_written_once() {
     assert_eq!(rig.record().len(), 2, "{:?}", rig.lines());
     assert!(!rig.tap.is_settled(), "words are awaited");
     // the same speech, on another leg
+    assert_eq!(rig.tap.last_speaker(), None);
     rig.feed(&started("n1"));
     rig.feed(&committed("n1", None));
+    let is_theirs = Some(crate::store::Speaker::Candidate);
+    assert_eq!(rig.tap.last_speaker(), is_theirs, "though it stands before the AI's");
     rig.feed(&written("n1", "I look after payments."));
     for event in answered("n2", Some("n1"), "Go on.") {
         rig.feed(&event);
     }
+    assert_eq!(rig.tap.last_speaker(), Some(crate::store::Speaker::Ai));
     assert!(rig.tap.is_settled());
     let record = rig.record();
     let said: Vec<(i32, &str, bool)> = record
