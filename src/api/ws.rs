@@ -28,6 +28,7 @@ use axum::{
 use driver::{Entry, Room, Seat};
 use serde::Deserialize;
 use std::{sync::Arc, time::Duration};
+use time::OffsetDateTime;
 use tokio::sync::Semaphore;
 use tracing::Instrument as _;
 use utoipa_axum::{router::OpenApiRouter, routes};
@@ -107,6 +108,7 @@ async fn socket(
             let room = Interviews {
                 app,
                 session: address.session,
+                opened_at: clock::wall(),
             };
             async move {
                 driver::drive(socket, address.session.0, room, stopping, &metrics).await;
@@ -138,6 +140,8 @@ async fn stopping(app: App) {
 struct Interviews {
     app: App,
     session: SessionId,
+    /// When it could be told that it may say hello.
+    opened_at: OffsetDateTime,
 }
 
 impl Room for Interviews {
@@ -150,7 +154,8 @@ impl Room for Interviews {
             }
         };
         let quiet = hello.quiet_ms.map(|ms| time::Duration::milliseconds(i64::from(ms)));
-        let heard_until = quiet.map(|quiet| clock::wall() - quiet);
+        // A hello may have been on its way for as long as a network was away: it was said after its socket was opened, no more is known.
+        let heard_until = quiet.map(|quiet| self.opened_at - quiet);
         // One that lives here is open to its candidate while the database is away, too.
         let live = match self.app.sessions.live(caller.tenant, self.session) {
             Some(live) if caller.is_invited_by(live.invitation()) => live,

@@ -173,6 +173,7 @@ impl Machine {
     pub(super) fn forget_turn(&mut self) {
         self.floor = Floor::default();
         self.candidate_speaks = false;
+        self.unanswered = false;
         self.spoke = false;
         self.playing = false;
         self.speaking = Speaking::Nobody;

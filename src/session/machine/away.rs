@@ -25,7 +25,7 @@ impl Machine {
             self.silence();
             self.goodbye_was_not_heard();
         }
-        self.owed |= self.floor.waits() || self.watch.is_due();
+        self.owed |= self.floor.waits() || self.watch.is_due() || std::mem::take(&mut self.unanswered);
         self.floor.forget_wishes();
         self.floor.forget_asked(); // nobody watches for it any more
         self.watch.rest();

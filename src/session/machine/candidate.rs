@@ -66,7 +66,7 @@ impl Machine {
     }
 
     pub(super) fn candidate_speaks(&mut self, now: Instant, on: bool) {
-        self.candidate_speaks = on;
+        let ended = std::mem::replace(&mut self.candidate_speaks, on) && !on;
         self.speaking = if on {
             Speaking::Candidate
         } else if self.playing {
@@ -80,7 +80,7 @@ impl Machine {
             self.idle_at = None;
             self.watch.rest();
         } else {
-            self.turn_ended(now);
+            self.turn_ended(now, ended);
         }
         if !on && !self.playing && self.floor.is_free() {
             self.tail(now);

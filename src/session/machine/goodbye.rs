@@ -106,6 +106,7 @@ impl Machine {
     pub(super) fn response_started(&mut self, now: Instant) {
         self.floor.started();
         self.idle_at = None;
+        self.unanswered = false;
         self.spoke = false;
         self.sounded = false;
         if self.breaks_off_unheard() {
@@ -146,6 +147,7 @@ impl Machine {
         if self.floor_free(now) {
             return; // another is asked for: this was not the last
         }
+        self.answer_ended(now);
         let heard_out = !self.playing && (!self.spoke || self.sounded);
         if let Some(goodbye) = &mut self.goodbye {
             match goodbye.stage {
@@ -186,6 +188,7 @@ impl Machine {
         if self.speaking == Speaking::Ai {
             self.speaking = Speaking::Nobody;
         }
+        self.answer_ended(now);
         if self.floor.is_free() {
             self.tail(now);
         }

@@ -71,6 +71,8 @@ pub struct Machine {
     speaking: Speaking,
     /// The AI hears the candidate speak: what is said is not yet a turn of theirs.
     candidate_speaks: bool,
+    /// A turn of theirs ended while the AI was answering something before it, and no answer has begun since.
+    unanswered: bool,
     goodbye: Option<Goodbye>,
     /// The AI was cut off, or has not answered, since the candidate could not hear: it is to go on once they can.
     owed: bool,
@@ -113,6 +115,7 @@ impl Machine {
             sounded: false,
             speaking: Speaking::Nobody,
             candidate_speaks: false,
+            unanswered: false,
             goodbye: None,
             owed: false,
             go_on_at: None,

@@ -32,17 +32,25 @@ impl Machine {
         self.watch.since.map(|since| since + self.limits.answer_max)
     }
 
-    /// The candidate has ceased to speak: turn detection will have the AI answer.
-    pub(super) fn turn_ended(&mut self, now: Instant) {
+    /// The candidate has ceased to speak: turn detection will have the AI answer. `is_new`: this was not told before.
+    pub(super) fn turn_ended(&mut self, now: Instant, is_new: bool) {
         // one that was asked for and has not begun is waited for anew: nobody did while they spoke
         let is_answering = self.playing || self.floor.is_making();
         if !self.ai_ready || self.goodbye.is_some() || is_answering {
+            self.unanswered |= is_answering && is_new;
             return;
         }
         if self.candidate_hears() {
             self.watch.begin(now);
         } else {
             self.owed = true; // they are answered when they are back, whether or not one begins meanwhile
+        }
+    }
+
+    /// The AI has ceased to speak. A turn that ended meanwhile is to be answered yet: what was being said was of one before it.
+    pub(super) fn answer_ended(&mut self, now: Instant) {
+        if self.is_quiet() && std::mem::take(&mut self.unanswered) && !self.candidate_speaks {
+            self.turn_ended(now, true);
         }
     }
 

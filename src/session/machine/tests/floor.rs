@@ -340,3 +340,36 @@ fn an_end_that_was_asked_for_in_a_process_before_and_that_nobody_comes_to_hear_i
         })
     ));
 }
+
+#[test]
+fn a_turn_that_ends_while_one_before_it_is_answered_is_answered_too() {
+    // made and broken off; made, and still sounding when the turn ends
+    let answers: [&[Event]; 2] = [
+        &[Event::ResponseDone],
+        &[Event::SoundStarted, Event::ResponseDone, Event::SoundStopped],
+    ];
+    for rest in answers {
+        let mut story = greeted();
+        story.then(Event::ResponseStarted);
+        story.then(Event::CandidateSpeaks(true));
+        story.then(Event::CandidateSpeaks(false));
+        for event in rest {
+            story.then(event.clone());
+        }
+        let actions = story.until(Deadline::Stuck);
+        assert_eq!(asks(&actions), 1, "{rest:?}: {actions:?}");
+    }
+    // it was answered, and the same end is told twice
+    let mut story = greeted();
+    story.then(Event::CandidateSpeaks(true));
+    story.then(Event::CandidateSpeaks(false));
+    story.then(Event::ResponseStarted);
+    story.then(Event::CandidateSpeaks(false));
+    story.then(Event::ResponseDone);
+    assert!(
+        story
+            .machine
+            .poll_timeout()
+            .is_none_or(|(_, deadline)| deadline != Deadline::Stuck)
+    );
+}
