@@ -89,12 +89,24 @@ impl Sessions {
             return Err(Error::Unavailable("the server is stopping"));
         }
         let slot = self.slots().entry(session.id).or_default().clone();
-        let live = slot.get_or_try_init(|| self.start(session, heard_until)).await.cloned();
-        if live.is_err() {
-            self.slots()
-                .retain(|id, slot| *id != session.id || slot.get().is_some());
-        }
-        live
+        let (registry, session) = (self.clone(), session.clone());
+        // Beside: whoever asks may be gone before it has begun, and what is known of the process that died is known once.
+        let started = self.inner.tasks.spawn(async move {
+            let live = slot
+                .get_or_try_init(|| registry.start(&session, heard_until))
+                .await
+                .cloned();
+            if live.is_err() {
+                registry
+                    .slots()
+                    .retain(|id, slot| *id != session.id || slot.get().is_some());
+            }
+            live
+        });
+        started.await.unwrap_or_else(|error| {
+            tracing::error!(%error, "a session was not started in a way that is our bug");
+            Err(Error::Unavailable("internal"))
+        })
     }
 
     /// Ends a session, live or not; ended before, it stays as it was.

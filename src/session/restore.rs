@@ -14,19 +14,24 @@ const ON_ITS_WAY: Duration = Duration::milliseconds(120);
 /// The same where the page says until when sound has come: it was on its way so much longer than the hello that says so.
 const ON_ITS_WAY_LONGER: Duration = Duration::milliseconds(60);
 
-/// Cuts the last entry of `history`, in order, where it was being said when the process that stored it was last known to live.
-/// Answers it as it is to be stored, if so. `heard_until`: when the candidate's page last had sound, if it says so. It is believed
-/// beyond the process's last sign of life, which may be old: its heart beats in the database, and that may have been away.
+/// Cuts the last entry of `history`, in order, where it was being said when the process that stored it was last known to live
+/// (`alive_until`; `None`: it is not known to have died). Answers it as it is to be stored, if so. `heard_until`: when the candidate's
+/// page last had sound, if it says so. It is believed beyond the process's last sign of life, which may be old: its heart beats in the
+/// database, and that may have been away.
 pub(super) fn cut_off(
     history: &mut [Entry],
-    alive_until: OffsetDateTime,
+    alive_until: Option<OffsetDateTime>,
     heard_until: Option<OffsetDateTime>,
 ) -> Option<Entry> {
     let told = heard_until.map(|heard| heard - ON_ITS_WAY_LONGER);
-    let known = alive_until - ON_ITS_WAY;
-    let until = told.map_or(known, |told| told.max(known));
+    let known = alive_until.map(|alive| alive - ON_ITS_WAY);
+    let until = told.max(known)?;
     let (last, before) = history.split_last_mut()?;
     if last.speaker != Speaker::Ai || last.interrupted || last.text.is_empty() {
+        return None;
+    }
+    // One that took the session after the one that died, and did not come to that, leaves words whose end nobody knows.
+    if known.is_none() && last.end_time.is_some() {
         return None;
     }
     // Over WebRTC an end is stored once the service says that all was played; else it is reckoned from the sound's length.
@@ -88,7 +93,7 @@ mod tests {
             entry(Speaker::Candidate, "yes", -10_000, Some(-9_000)),
             entry(Speaker::Ai, WORDS, 0, end_ms),
         ];
-        let cut = cut_off(&mut history, at(alive_until_ms), heard_until_ms.map(at))?;
+        let cut = cut_off(&mut history, Some(at(alive_until_ms)), heard_until_ms.map(at))?;
         assert_eq!(history[2], cut);
         assert!(cut.interrupted && cut.revision == 2);
         cut.heard_text
@@ -128,10 +133,27 @@ mod tests {
         for last in [candidate, cut_before, entry(Speaker::Ai, "", 0, None)] {
             let mut history = [entry(Speaker::Ai, WORDS, -9_000, None), last];
             let before = history.clone();
-            assert_eq!(cut_off(&mut history, at(1_000), None), None);
+            assert_eq!(cut_off(&mut history, Some(at(1_000)), None), None);
             assert_eq!(history, before);
         }
-        assert_eq!(cut_off(&mut [], at(0), None), None);
+        assert_eq!(cut_off(&mut [], Some(at(0)), None), None);
+    }
+
+    #[test]
+    fn words_without_an_end_are_cut_where_the_page_says_though_nobody_is_known_to_have_died() {
+        let table = [
+            (None, Some(2_560), Some("zero ones twos tree four")),
+            (None, None, None),
+            (Some(10_000), Some(5_500), None),
+        ];
+        for (end, told, heard) in table {
+            let mut history = [
+                entry(Speaker::Ai, WORDS, -20_000, Some(-15_000)),
+                entry(Speaker::Ai, WORDS, 0, end),
+            ];
+            let cut = cut_off(&mut history, None, told.map(at));
+            assert_eq!(cut.and_then(|cut| cut.heard_text).as_deref(), heard, "{end:?} {told:?}");
+        }
     }
 
     #[test]

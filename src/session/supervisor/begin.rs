@@ -88,7 +88,11 @@ impl Begin {
         let mut history = store.transcript(tenant, id, false).await.map_err(away)?;
         let ahead = fate::clock_ahead(&events);
         let heard_until = heard_until.map(|heard| heard - ahead);
-        let cut = former.and_then(|former| restore::cut_off(&mut history, former.alive_until - ahead, heard_until));
+        let cut = restore::cut_off(
+            &mut history,
+            former.map(|former| former.alive_until - ahead),
+            heard_until,
+        );
         let greeted = events
             .iter()
             .any(|event| event.leg == "session" && event.what == fate::GREETED);
