@@ -24,7 +24,7 @@ use async_trait::async_trait;
 use secrecy::{ExposeSecret, SecretString};
 use sqlx::SqlSafeStr;
 use sqlx::migrate::{MigrateError, Migration, MigrationType, Migrator};
-use std::{future::Future, sync::Arc, time::Duration};
+use std::{cell::Cell, future::Future, sync::Arc, time::Duration};
 use time::OffsetDateTime;
 
 /// Result of a store call.
@@ -164,8 +164,35 @@ const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(4);
 /// Deadline of a whole call, waiting for a connection included.
 const CALL_TIMEOUT: Duration = Duration::from_secs(8);
 
+thread_local! {
+    static CALLS: Cell<usize> = const { Cell::new(0) };
+}
+
+/// Calls that this thread's tasks wait for: who drives a clock of its own lets no time pass meanwhile.
+pub fn calls_in_flight() -> usize {
+    CALLS.get()
+}
+
+/// One of them, while it lives.
+struct InFlight;
+
+impl InFlight {
+    fn begin() -> Self {
+        CALLS.set(CALLS.get() + 1);
+        Self
+    }
+}
+
+impl Drop for InFlight {
+    fn drop(&mut self) {
+        // one that went from thread to thread is another's
+        CALLS.set(CALLS.get().saturating_sub(1));
+    }
+}
+
 /// A call with its deadline. What is dropped in the midst is rolled back.
 async fn within<T>(call: impl Future<Output = Result<T>>) -> Result<T> {
+    let _in_flight = InFlight::begin();
     match tokio::time::timeout(CALL_TIMEOUT, call).await {
         Ok(answer) => answer,
         Err(_) => Err(Error::Away(Cause::timeout())),

@@ -32,8 +32,8 @@ const SLOW: (Duration, Duration) = (Duration::from_millis(5), Duration::from_mic
 const GRID: Duration = Duration::from_micros(2_500);
 /// Tasks have a turn so often at least, and whenever a call has told them something. Packets do not wait for them.
 const TURN: Duration = Duration::from_millis(10);
-/// The longest that a dial holds the clock, real time.
-const DIAL_REAL_MAX: Duration = Duration::from_secs(1);
+/// The longest that a dial, or a call of the database, holds the clock, real time.
+const HELD_REAL_MAX: Duration = Duration::from_secs(1);
 
 /// An interview that is going on.
 pub(crate) struct One<'a> {
@@ -71,8 +71,8 @@ pub(crate) struct One<'a> {
     /// When the database can be written to again, and the disk.
     pub(crate) store_at: Option<Instant>,
     pub(crate) disk_at: Option<Instant>,
-    /// Since when a dial holds the clock, real time.
-    pub(crate) dialling: Option<Instant>,
+    /// Since when a dial, or a call of the database, holds the clock, real time.
+    pub(crate) held: Option<Instant>,
     /// When the tasks had their turn last.
     pub(crate) settled: Instant,
 }
@@ -260,7 +260,7 @@ impl One<'_> {
 
     /// Everything that is due; then on to what is due next.
     pub(crate) async fn step(&mut self) {
-        let is_due = now() >= self.settled + TURN || !self.deeds.is_empty() || self.world.processes.dials() > 0;
+        let is_due = now() >= self.settled + TURN || !self.deeds.is_empty() || self.is_held();
         if is_due || self.pump_on() {
             self.settle().await;
         }
@@ -313,13 +313,20 @@ impl One<'_> {
             drive::turn().await;
             let moved = self.pump();
             quiet = if moved { 0 } else { quiet + 1 };
-            // a dial is on its way over loopback: no time passes meanwhile
-            if self.world.processes.dials() == 0 {
-                self.dialling = None;
-            } else if real() - *self.dialling.get_or_insert_with(real) < DIAL_REAL_MAX {
+            // a dial is on its way over loopback, or the database is at work on its own thread: no time passes meanwhile
+            if !self.is_held() {
+                self.held = None;
+            } else if real() - *self.held.get_or_insert_with(real) < HELD_REAL_MAX {
                 quiet = 0;
+                std::thread::yield_now();
             }
         }
+    }
+
+    /// Something real is on its way that takes no time in the world. A database that somebody has locked takes all the time there is.
+    fn is_held(&self) -> bool {
+        let is_storing = self.store_at.is_none() && vivavoce::store::calls_in_flight() > 0;
+        is_storing || self.world.processes.dials() > 0
     }
 
     /// One round. Answers whether anything moved.

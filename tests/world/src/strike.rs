@@ -73,17 +73,17 @@ impl One<'_> {
                 }
                 Deed::TakeOver(after) if processes.has_other() => {
                     processes.kill().await;
-                    self.dialling = None;
+                    self.held = None;
                     self.led_at = Some(now() + after);
                 }
                 Deed::Kill(after) => {
                     processes.kill().await;
-                    self.dialling = None;
+                    self.held = None;
                     self.starts_at = Some(now() + after);
                 }
                 Deed::Terminate | Deed::TakeOver(_) => {
                     processes.kill().await;
-                    self.dialling = None;
+                    self.held = None;
                     self.starts_at = Some(now() + RESTART);
                 }
             }

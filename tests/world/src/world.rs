@@ -199,7 +199,7 @@ impl World {
             led_at: None,
             store_at: None,
             disk_at: None,
-            dialling: None,
+            held: None,
             settled: now(),
         };
         let began = real();
