@@ -24,8 +24,6 @@ use tokio::task::JoinError;
 use vivavoce_media::broken::{Law, is_broken};
 use vivavoce_media::{CloseCause, LegEvent};
 
-/// What was forwarded so shortly before the AI was last heard may be a packet of silence: better said twice than not at all.
-const SAID_SLACK: Duration = Duration::from_millis(40);
 /// A candidate who was heard so recently is there.
 const THERE: Duration = Duration::from_millis(100);
 /// What was on its way to a candidate whose round trip is not known, and at most.
@@ -108,15 +106,8 @@ impl Supervisor {
 
     /// What was unfinished in the conversation that ends here, for the next.
     pub(super) fn leave_conversation(&mut self) -> Legacy {
-        // what a candidate who is away, noticed or not, was sent meanwhile they have not heard
-        let away = self.call.candidate_silence(clock::monotonic()).unwrap_or_default();
-        let unheard = if away < THERE {
-            Duration::ZERO
-        } else {
-            self.unheard(away)
-        };
-        let unsaid = std::mem::take(&mut self.ai_silent) + SAID_SLACK;
-        self.transcript.cut(self.wall.now() - unsaid.max(unheard));
+        let silent = std::mem::take(&mut self.ai_silent);
+        self.cut_where_it_ends(silent);
         let legacy = self.transcript.hand_over();
         self.tools.forget_unanswered();
         self.is_open = self.turns.is_open() || legacy.turns() > 0;
@@ -136,7 +127,7 @@ impl Supervisor {
         } else {
             self.unheard(away)
         };
-        self.transcript.cut(self.wall.now() - unheard.max(silent + SAID_SLACK));
+        self.transcript.cut(self.wall.now() - unheard.max(silent));
     }
 
     /// Since when a candidate who is silent for so long has heard nothing: what they sent last left them half a round trip before it came,
