@@ -7,7 +7,7 @@
 use crate::call::{Error, LastHeard};
 use crate::shard::Commands;
 use crate::websocket::{self, Frame, Speech};
-use crate::{CallStats, Counters, Kept, PcmIn, PcmOut};
+use crate::{CallStats, Counters, Kept, PcmIn, PcmOut, Received};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::sync::{mpsc, oneshot};
@@ -78,6 +78,7 @@ pub(crate) enum Action {
     AiAgain,
     CandidateMissed,
     Stats(oneshot::Sender<Result<CallStats, Error>>),
+    Received(oneshot::Sender<Result<Vec<Received>, Error>>),
     Close,
 }
 
@@ -310,6 +311,12 @@ impl Call {
     /// what comes; until [`Call::release_to_ai`] it is held.
     pub fn ai_again(&self) {
         self.tell(Action::AiAgain);
+    }
+
+    /// How far each stream of the candidate's has arrived for good, where their browser keeps speech: all that was told of it before is
+    /// heeded.
+    pub async fn received(&self) -> Result<Vec<Received>, Error> {
+        self.ask(Action::Received).await
     }
 
     /// Both legs' figures at this moment.

@@ -182,6 +182,9 @@ impl VirtualShard {
             Action::Kept(kept) => core.kept(now, &kept),
             Action::Mute(on) => core.mute(on),
             Action::Release(on) => core.release_to_ai(now, on),
+            Action::Received(reply) => {
+                let _ = reply.send(Ok(core.received()));
+            }
             Action::Stats(reply) => {
                 let _ = reply.send(Ok(core.stats()));
             }

@@ -278,7 +278,7 @@ impl Supervisor {
                 }
             }
         }
-        self.leave();
+        self.leave().await;
         self.finish().await;
     }
 

@@ -386,6 +386,11 @@ impl Late {
     /// What is the AI's for good has changed: the browser is told soon.
     pub(super) fn tell(&mut self, nth: u64) {
         self.knows = nth;
+        self.tell_all();
+    }
+
+    /// The browser is told of each stream.
+    pub(super) fn tell_all(&mut self) {
         for stream in &mut self.streams {
             stream.is_telling = true;
         }

@@ -1,7 +1,7 @@
 //! The candidate's speech on its way, live and late: what [`Late`] decides is done here.
 
 use super::Core;
-use super::late::{Kept, Way};
+use super::late::{Kept, Received, Way};
 use super::side::Side;
 use crate::hold::Bound;
 use crate::rtp::Header;
@@ -86,13 +86,19 @@ impl Core {
         self.setup.counters.speech_dropped_ms[Side::Candidate as usize].add(lost_ms);
     }
 
-    pub(super) fn tell_late(&mut self) {
+    /// See [`crate::Call::received`].
+    pub(crate) fn received(&mut self) -> Vec<Received> {
+        self.late.tell_all();
+        self.poll_told()
+    }
+
+    fn poll_told(&mut self) -> Vec<Received> {
         let (kept, hold) = (&self.kept, &self.streams[Side::Ai as usize].hold);
-        let mut told = Vec::new();
-        while let Some(received) = self.late.poll_told(|| kept.oldest().or_else(|| hold.oldest())) {
-            told.push(received);
-        }
-        for received in told {
+        std::iter::from_fn(|| self.late.poll_told(|| kept.oldest().or_else(|| hold.oldest()))).collect()
+    }
+
+    pub(super) fn tell_late(&mut self) {
+        for received in self.poll_told() {
             self.tell(Side::Candidate, LegEvent::Received(received));
         }
         let lost = self.late.take_lost_ms();

@@ -290,6 +290,9 @@ impl Driver {
             Action::AiHas(upto, is_open, nth) => core.ai_has(upto, is_open, nth),
             Action::AiAgain => core.ai_again(now),
             Action::CandidateMissed => core.candidate_missed(),
+            Action::Received(reply) => {
+                let _ = reply.send(Ok(core.received()));
+            }
             Action::Stats(reply) => {
                 let _ = reply.send(Ok(core.stats()));
             }

@@ -12,7 +12,7 @@ use crate::{
     store::EndReason,
 };
 use uuid::Uuid;
-use vivavoce_media::{CloseCause, Event as MediaEvent, LegEvent, LossCause};
+use vivavoce_media::{CloseCause, Event as MediaEvent, LegEvent, LossCause, Received};
 use vivavoce_signaling::{ClientMessage, ServerMessage, speech::Speech};
 
 impl Supervisor {
@@ -216,8 +216,7 @@ impl Supervisor {
             | LegEvent::ChannelClosed { .. } => {}
             LegEvent::Received(received) => {
                 if self.late.is_to_be_noted(&received) {
-                    let told = fate::heard_told(received.stream, received.up_to, self.begin.fence);
-                    self.record.note(self.wall.now(), "session", fate::HEARD_UP_TO, told);
+                    self.note_received(&received);
                 }
                 let ack = self.late.received(received);
                 self.say(ack);
@@ -225,6 +224,12 @@ impl Supervisor {
             LegEvent::Closed { cause } => self.tell(Event::CandidateClosed(close_word(cause))),
             LegEvent::Message { text } => self.ask_ai(allow::allowed(&text)),
         }
+    }
+
+    /// Keeps with the record how far a stream is in it.
+    pub(super) fn note_received(&mut self, received: &Received) {
+        let told = fate::heard_told(received.stream, received.up_to, self.begin.fence);
+        self.record.note(self.wall.now(), "session", fate::HEARD_UP_TO, told);
     }
 }
 

@@ -11,6 +11,8 @@ use vivavoce_signaling::ServerMessage;
 
 /// How long a pause is waited for before the browser is sent away in the midst of a word.
 const PAUSE_WITHIN: Duration = Duration::from_secs(3);
+/// How long the media side is waited for when it is left.
+const HEARD_MAX: Duration = Duration::from_millis(500);
 
 /// The session is to go to another process.
 pub(super) struct Moving {
@@ -59,13 +61,22 @@ impl Supervisor {
         Some(moving.since + PAUSE_WITHIN)
     }
 
+    /// How far the candidate's speech is in the record: whoever takes the session up does not take it again.
+    async fn note_heard(&mut self) {
+        let received = tokio::time::timeout(HEARD_MAX, self.call.received()).await;
+        for received in received.into_iter().flatten().flatten() {
+            self.note_received(&received);
+        }
+    }
+
     /// Nothing but [`Supervisor::finish`] follows.
-    pub(super) fn leave(&mut self) {
+    pub(super) async fn leave(&mut self) {
         match self.left {
             Some(LetGo::Given) => {
                 if self.ended.is_none() {
                     self.cut_where_it_ends(Duration::ZERO);
                     self.carry_out();
+                    self.note_heard().await;
                 }
                 self.record.note(self.wall.now(), "session", "let_go", String::new());
                 self.browser.send_back();

@@ -11,7 +11,7 @@ use vivavoce_media::broken::{Law, break_law};
 use vivavoce_world::{Schedule, World, schedule::Fault};
 
 /// Interviews of one of the parts that run beside each other, of five turns and two faults each.
-const PART: u64 = 16;
+const PART: u64 = 64;
 
 /// So many interviews from a seed on.
 fn hold(seed: u64, count: u64, faults: usize) {
@@ -36,7 +36,7 @@ macro_rules! parts {
     };
 }
 
-// 128 in all; `make world N=…` does as many as are asked for.
+// 512 in all; `make world N=…` does as many as are asked for.
 parts!(part_1: 0, part_2: 1, part_3: 2, part_4: 3, part_5: 4, part_6: 5, part_7: 6, part_8: 7);
 
 /// What was found once, and mended: it stays so.
@@ -79,6 +79,22 @@ fn what_was_found_before_holds() {
         ),
         // a turn in two streams came to a third process the wrong way round
         (10_047, 0, [(36_250, Fault::Terminated), (46_392, Fault::Killed(1_132))]),
+        // a browser whose ICE restart had not been answered was asked for consent in the session that it did not know
+        (20_864, 0, [(1_012, Fault::Away(30)), (19_616, Fault::Microphone(19))]),
+        // what had arrived within the last 120 ms was said again, a word more than the one at the seam
+        (40_044, 0, [(10_919, Fault::Away(30)), (45_132, Fault::AiExpires)]),
+        (71_012, 2_237, [(382, Fault::AiExpires), (42_575, Fault::AiVanishes)]),
+        // an old tab that had hung up was taken for one that hears
+        (50_208, 0, [(23_129, Fault::SecondTab), (46_000, Fault::Rotates(46))]),
+        // a leg was told that its last words had not been heard, which another had said
+        (51_672, 2_090, [(34_786, Fault::Terminated), (46_700, Fault::BothLegs)]),
+        (60_018, 0, [(5_794, Fault::SecondTab), (8_954, Fault::Killed(108))]),
+        // a session was given away as heard while nobody heard it
+        (52_191, 0, [(12_647, Fault::Terminated), (19_128, Fault::Away(5))]),
+        // what was on its way when a turn was written was noted for it
+        (60_227, 0, [(657, Fault::BothLegs), (27_101, Fault::Terminated)]),
+        // what was known of a process that died went with the socket that had asked for its session
+        (60_830, 0, [(9_744, Fault::TakenOver(128)), (10_981, Fault::Away(5))]),
     ];
     let mut world = World::begin();
     for (seed, late_ms, faults) in cases {
