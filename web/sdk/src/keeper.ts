@@ -85,6 +85,11 @@ export class Keeper {
     void this.#ports.shelf?.put(this.#ring.stored()).catch(() => undefined);
   }
 
+  /** Writes it down whenever another page of the interview's asks, until what this returns is called: who opens a second tab has no less. */
+  obliges(): () => void {
+    return this.#ports.shelf?.asked(() => this.shelve()) ?? (() => undefined);
+  }
+
   /** The interview is over: nothing is kept. */
   over(): void {
     this.#isOver = true;

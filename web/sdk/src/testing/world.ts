@@ -105,6 +105,8 @@ export class World {
   readonly kept = new Map<string, string>();
   #timers: { readonly at: number; readonly then: () => void }[] = [];
   #network: (() => void)[] = [];
+  /** Pages that put what they keep when they are asked. */
+  #asked: (() => void)[] = [];
 
   readonly storage: StoragePort = {
     getItem: (key) => this.kept.get(key) ?? null,
@@ -121,7 +123,16 @@ export class World {
       this.shelved = streams;
       return Promise.resolve();
     },
-    take: () => Promise.resolve(this.shelved),
+    take: () => {
+      for (const put of this.#asked) put();
+      return Promise.resolve(this.shelved);
+    },
+    asked: (put) => {
+      this.#asked.push(put);
+      return () => {
+        this.#asked = this.#asked.filter((known) => known !== put);
+      };
+    },
     clear: () => {
       this.shelved = null;
       return Promise.resolve();
