@@ -125,6 +125,42 @@ describe("what the interview page remembers", () => {
     expect(memoryStep(since, live, 950).aiLost).toBeNull();
   });
 
+  it("believes that the interviewer is out of reach if it was told so since it was last here", () => {
+    const server = { session: "live", candidate: "up", ai: "lost" } as const;
+    const refusal = (): Pick<InterviewState, "notices"> => ({ notices: [{ code: "ai_unreachable", text: "" }] });
+    const [away, before] = [{ ...live, server }, refusal()];
+    const told = { ...away, ...before };
+    const after = (...states: InterviewState[]) => states.reduce((memory, state, at) => memoryStep(memory, state, at), MEMORY_START).aiRefused;
+    expect(after(live, away)).toBe(false);
+    expect(after(live, away, told)).toBe(true);
+    expect(after({ ...live, server: { ...server, ai: "none" } }, { ...live, server: { ...server, ai: "gone" }, ...before })).toBe(true);
+    expect(after(live, away, told, { ...live, ...before })).toBe(false);
+    expect(after(live, away, told, { ...live, ...before }, { ...away, ...before })).toBe(false);
+    expect(after(live, away, told, { ...live, ...before }, { ...away, ...before }, { ...away, ...refusal() })).toBe(true);
+  });
+
+  it("says that the microphone was given back, and for a moment's loss does not", () => {
+    const taken: InterviewState = { ...live, microphone: { is: "silenced", since: 100 } };
+    const back: InterviewState = { ...live, microphone: { is: "live" } };
+    const without = memoryStep(MEMORY_START, taken, 100);
+    expect(memoryStep(without, back, 2_100).heardAgain).toBe(2_100);
+    expect(memoryStep(memoryStep(without, back, 2_100), taken, 9_000).heardAgain).toBeNull();
+    expect(memoryStep(without, back, 2_099).heardAgain).toBeNull();
+    expect(memoryStep(MEMORY_START, back, 9_000).heardAgain).toBeNull();
+  });
+
+  it("dates an answer that is due, until it comes or somebody is not there", () => {
+    const due: InterviewState = { ...live, captions: [said("candidate")] };
+    const waiting = memoryStep(memoryStep(MEMORY_START, due, 100), due, 900);
+    expect(waiting.aiDue).toBe(100);
+    const speaking = { session: "live", candidate: "up", ai: "up", speaking: "ai" } as const;
+    expect(memoryStep(waiting, { ...due, server: speaking }, 950).aiDue).toBeNull();
+    expect(memoryStep(waiting, { ...due, server: { ...speaking, speaking: "candidate" } }, 950).aiDue).toBeNull();
+    expect(memoryStep(waiting, { ...due, server: { ...speaking, ai: "lost" } }, 950).aiDue).toBeNull();
+    expect(memoryStep(waiting, { ...due, leg: lost(900).leg }, 950).aiDue).toBeNull();
+    expect(memoryStep(MEMORY_START, live, 0).aiDue).toBeNull(); // It opens the talk itself.
+  });
+
   it("offers time after a question, until the candidate speaks", () => {
     const asked: InterviewState = { ...live, captions: [said("ai")] };
     const waiting = memoryStep(memoryStep(MEMORY_START, asked, 0), asked, TAKE_YOUR_TIME_MS);
