@@ -92,6 +92,11 @@ async function demoOf({ first, serve, logs, simulator, kept, secret, shut }) {
     /** What the simulator says that it said and heard. */
     calls: () => getJson(`${control}/calls`),
     call: (id) => getJson(`${control}/calls/${id}`),
+    /** Of every call, all of it, in their order. */
+    accounts: async () => {
+      const { calls } = await getJson(`${control}/calls`);
+      return Promise.all(calls.map(({ id }) => getJson(`${control}/calls/${id}`)));
+    },
     control: async (path, body) => {
       const response = await fetch(`${control}/${path}`, { method: "POST", headers: { "content-type": "application/json" }, body: JSON.stringify(body), signal: AbortSignal.timeout(10_000) });
       if (!response.ok) throw new Error(`${path}: ${response.status} ${await response.text()}`);
