@@ -22,8 +22,8 @@ const LOOK_MS = 20;
  * into the answer, which goes on meanwhile) or `between` (with the answer's last digit), awaited. `seams`: at each a digit may be said again.
  * `prepare(page)`: what the page is to be told before it is loaded.
  */
-export async function exam({ strikes, seams = strikes.length, prepare = async () => undefined, options = {} }) {
-  await withDemo({ apart: true, ...options }, async (demo) => {
+export async function exam({ strikes, seams = strikes.length, prepare = async () => undefined }) {
+  await withDemo({ apart: true }, async (demo) => {
     await demo.control("defaults", { mode: "exam", exam: { turns: TURNS } });
     const browser = await launch();
     try {
@@ -36,7 +36,7 @@ export async function exam({ strikes, seams = strikes.length, prepare = async ()
       await enter(page, demo);
       await page.getByText("Connected", { exact: true }).waitFor();
       const { sessionId, accessToken: token } = await visitOf(page, demo);
-      const said = await interview({ demo, page, context, heard }, strikes);
+      const said = await interview({ demo, page, heard }, strikes);
       await page.getByRole("heading", { name: "Thank you for the talk" }).waitFor({ timeout: 30_000 });
       await until(
         async () => {

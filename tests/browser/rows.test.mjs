@@ -1,6 +1,8 @@
 /**
  * Rows of the table of faults (docs/continuity.md) in Chromium, on the real page: an interview in digits each (`exam.mjs`), counted at both
- * ears and in the record. What the page says meanwhile is here only where the row is about the page; `outages` and `outage-pictures` have it all.
+ * ears and in the record. What the page says meanwhile is here only where the row is about the page; `outage-pictures.test.mjs` has it all.
+ *
+ * An interview takes some 40 s: `ROWS=all` runs the ones, too, that differ from another only in who speaks, or are in `away.test.mjs`.
  */
 
 import { describe, test } from "node:test";
@@ -9,6 +11,8 @@ import { exam } from "./exam.mjs";
 import { behindNat } from "./nat.mjs";
 
 const AWAY_MS = 5_000;
+const TIMEOUT_MS = 180_000;
+const MORE = { timeout: TIMEOUT_MS, skip: process.env.ROWS !== "all" && "ROWS=all runs it" };
 const pause = (ms) => new Promise((resolve) => setTimeout(resolve, ms)); // the length of a fault, never a wait for something
 
 const connected = (page) => page.getByText("Connected", { exact: true }).waitFor({ timeout: 30_000 });
@@ -46,38 +50,38 @@ async function silenceMicrophone({ page }) {
 }
 
 describe("an interview in digits in Chromium", { concurrency: 2 }, () => {
-  test("kill -9 of the relay while the candidate speaks, and its next start", { timeout: 180_000 }, () =>
+  test("kill -9 of the relay while the candidate speaks, and its next start", { timeout: TIMEOUT_MS }, () =>
     exam({ strikes: [{ turn: 1, part: "candidate", into: 4, strike: killAndStart }] }));
 
-  test("kill -9 of the relay while the AI speaks, and its next start", { timeout: 180_000 }, () =>
+  test("kill -9 of the relay while the AI speaks, and its next start", MORE, () =>
     exam({ strikes: [{ turn: 1, part: "ai", into: 5, strike: killAndStart }] }));
 
-  for (const [words, part, into] of [["candidate", "candidate", 4], ["AI", "ai", 4]]) {
-    test(`the candidate's network is away for 5 s while the ${words} speaks`, { timeout: 180_000 }, () => {
-      const seen = { net: undefined, isCut: false, frames: 0, sockets: 0, acks: 0 };
-      const strike = async () => {
-        seen.net.cut();
-        seen.isCut = true;
-        await pause(AWAY_MS);
-        seen.net.mend();
-        seen.isCut = false;
-      };
-      return exam({ strikes: [{ turn: 1, part, into, strike }], prepare: (page) => behindNat(page, seen) }).finally(() => seen.net?.stop());
-    });
-  }
+  const away = (part) => {
+    const seen = { net: undefined, isCut: false, frames: 0, sockets: 0, acks: 0 };
+    const strike = async () => {
+      seen.net.cut();
+      seen.isCut = true;
+      await pause(AWAY_MS);
+      seen.net.mend();
+      seen.isCut = false;
+    };
+    return exam({ strikes: [{ turn: 1, part, into: 4, strike }], prepare: (page) => behindNat(page, seen) }).finally(() => seen.net?.stop());
+  };
+  test("the candidate's network is away for 5 s while the AI speaks", { timeout: TIMEOUT_MS }, () => away("ai"));
+  test("the candidate's network is away for 5 s while they speak", MORE, () => away("candidate"));
 
-  test("the tab is reloaded while the AI speaks, and as an answer ends", { timeout: 180_000 }, () =>
+  test("the tab is reloaded while the AI speaks, and as an answer ends", { timeout: TIMEOUT_MS }, () =>
     exam({ strikes: [{ turn: 1, part: "ai", into: 4, strike: reload }, { turn: 2, part: "between", strike: reload }] }));
 
-  test("the microphone is ended by the system and given back by a press", { timeout: 180_000 }, () =>
-    exam({ strikes: [{ turn: 0, part: "between", strike: takeMicrophone }, { turn: 1, part: "ai", into: 4, strike: takeMicrophone }], seams: 0 }));
-
-  test("the microphone is muted by the system and given back without one", { timeout: 180_000 }, () =>
+  test("the microphone is muted by the system and given back without a press", { timeout: TIMEOUT_MS }, () =>
     exam({ strikes: [{ turn: 0, part: "between", strike: silenceMicrophone }], seams: 0 }));
 
-  test("the AI's peer vanishes while the AI speaks", { timeout: 180_000 }, () =>
+  test("the microphone is ended by the system and given back by a press", MORE, () =>
+    exam({ strikes: [{ turn: 0, part: "between", strike: takeMicrophone }, { turn: 1, part: "ai", into: 4, strike: takeMicrophone }], seams: 0 }));
+
+  test("the AI's peer vanishes while the AI speaks", { timeout: TIMEOUT_MS }, () =>
     exam({ strikes: [{ turn: 1, part: "ai", into: 4, strike: vanish }] }));
 
-  test("the AI's peer vanishes while the candidate speaks", { timeout: 180_000 }, () =>
+  test("the AI's peer vanishes while the candidate speaks", MORE, () =>
     exam({ strikes: [{ turn: 1, part: "candidate", into: 3, strike: vanish }] }));
 });
