@@ -81,19 +81,23 @@ export async function behindNat(page, seen) {
     if (seen.isShut) return seen.closes();
     const relay = browser.connectToServer();
     seen.sockets += 1;
+    // One that has lost a message passes none after it, as TCP does: a greeting that is lost is not followed by what comes after it.
+    let isStuck = false;
+    const passes = () => !(isStuck ||= seen.isCut);
     browser.onMessage((message) => {
+      const isOpen = passes();
       if (typeof message !== "string") {
-        if (!seen.isCut) relay.send(message);
+        if (isOpen) relay.send(message);
         seen.frames += 1;
         return;
       }
       const frame = JSON.parse(message);
-      if (frame.type === "candidate" || seen.isCut) return;
+      if (frame.type === "candidate" || !isOpen) return;
       relay.send(frame.type === "offer" ? JSON.stringify({ ...frame, sdp: withoutCandidates(frame.sdp) }) : message);
     });
     relay.onMessage((text) => {
+      if (!passes()) return;
       const frame = JSON.parse(text);
-      if (seen.isCut) return;
       seen.acks += frame.type === "ack" ? 1 : 0;
       if (frame.type !== "answer") return browser.send(text);
       void (async () => {
