@@ -96,7 +96,7 @@ async function outage({ demo, page, seen }, digits, { cutsSocket }) {
   await page.getByText("You are back. Nothing was lost.").waitFor({ timeout: 20_000 });
   const back = Date.now() - backAt;
   const heard = (await allHeard(demo, before + digits.length)).slice(before);
-  assert.ok(noticed <= 2_900, `noticed after ${noticed} ms`); // 2 s, and the page's own clock ticks twice a second
+  assert.ok(noticed <= 3_500, `noticed after ${noticed} ms`); // 2 s, the page's own clock ticks twice a second, and a busy machine's is late
   if (process.env.SHOW) console.error({ noticed, back, frames: seen.frames, sockets: seen.sockets });
   assert.equal(heard, digits);
 }

@@ -8,6 +8,8 @@ import { browserOf, deviceOf, remedyFor } from "./remedies.js";
 import type { Browser } from "./remedies.js";
 import { routeOf } from "./route.js";
 import { asideFor, MEMORY_START, memoryStep, TAKE_YOUR_TIME_MS } from "./talk.js";
+import type { Memory } from "./talk.js";
+import { UNSPOKEN_MS } from "./words.js";
 
 describe("addresses", () => {
   it.each([
@@ -105,6 +107,18 @@ describe("what the interview page remembers", () => {
     expect(long.back).toBe(2_500);
     expect(memoryStep(long, live, 9_000).back).toBe(2_500);
     expect(memoryStep(memoryStep(MEMORY_START, lost(0), 10), live, 1_500).back).toBeNull();
+  });
+
+  it("says so too where ICE notices the outage as it ends, and says no better of it", () => {
+    const keeping = (state: InterviewState, lostMs: number): InterviewState => ({ ...state, keeping: { on: true, lostMs } });
+    const outage = (lostMs: number) => memoryStep(memoryStep(memoryStep(MEMORY_START, keeping(live, 0), 0), lost(10), 5_000), keeping(live, lostMs), 5_010);
+    const flap = (memory: Memory, lostMs: number, ms: number) =>
+      [5_020, 5_020 + ms - 1].reduce((before, now) => memoryStep(before, keeping(lost(5_020), lostMs), now), memory);
+    const after = (lostMs: number, ms: number) => memoryStep(flap(outage(lostMs), lostMs, ms), keeping(live, lostMs), 5_020 + ms);
+    expect(after(0, 100)).toMatchObject({ back: 5_010, whole: true });
+    expect(after(900, 100)).toMatchObject({ back: 5_010, whole: false });
+    expect(after(900, UNSPOKEN_MS)).toMatchObject({ back: 5_020 + UNSPOKEN_MS, whole: true });
+    expect(flap(outage(0), 0, UNSPOKEN_MS + 1).back).toBeNull();
   });
 
   it("says that nothing was lost where that is so, and not where it is not", () => {

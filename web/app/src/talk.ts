@@ -46,10 +46,13 @@ export const MEMORY_START: Memory = {
 export function memoryStep(memory: Memory, state: InterviewState, now: number): Memory {
   const legLost = state.leg.is === "lost" ? state.leg.since : null;
   const cameBack = memory.legLost !== null && legLost === null && state.leg.is === "up";
-  const back = cameBack && now - (memory.legLost ?? now) >= UNSPOKEN_MS ? now : legLost !== null ? null : memory.back;
+  // A loss that is not worth a word takes nothing of the one before it back: ICE may notice an outage as it ends.
+  const lossMs = legLost !== null ? now - legLost : cameBack ? now - (memory.legLost ?? now) : 0;
+  const isSpokenOf = lossMs >= UNSPOKEN_MS;
+  const back = !isSpokenOf ? memory.back : cameBack ? now : null;
   // Judged while it lasts and when it ends; what comes after it tells nothing of it.
-  const judged = legLost !== null || cameBack;
-  const whole = judged ? state.keeping.on && state.keeping.lostMs === memory.lostMs : memory.whole;
+  const isKept = state.keeping.on && state.keeping.lostMs === memory.lostMs;
+  const whole = legLost === null && !cameBack ? memory.whole : isKept && (isSpokenOf || memory.back === null || memory.whole);
   const lostMs = legLost !== null ? memory.lostMs : state.keeping.lostMs;
 
   const ai = state.server?.ai ?? "none";
