@@ -39,10 +39,8 @@ bench: web ## Measures the release build beside a bare UDP relay, and joins by C
 	node tests/browser/joins.mjs --server target/release/vivavoce --simulator target/release/vivavoce-simulator \
 		--json target/joins.json --markdown docs/benchmarks.md
 
-pictures: build ## Pictures of the candidate's page in each kind of outage; writes docs/outages
-	rm -rf target/pictures
-	cd tests/browser && SCREENSHOTS=../../target/pictures node --test --test-name-pattern "360, light" outages.test.mjs
-	node scripts/outage-pictures.mjs target/pictures docs/outages
+pictures: build ## Causes each kind of outage; writes its picture, its words and what a screen reader says into docs/outages. As root
+	cd tests/browser && npm run --silent outages
 
 lint: setup ## Formatting, clippy, eslint, types, licences and duplicates of dependencies
 	@scripts/lint.sh

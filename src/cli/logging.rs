@@ -14,6 +14,7 @@ pub(super) fn init(log: &Log) {
         .filter
         .parse()
         .unwrap_or(Targets::new().with_default(LevelFilter::INFO));
+    let in_force = filter.to_string();
     let builder = tracing_subscriber::fmt()
         .with_max_level(LevelFilter::TRACE)
         .with_span_events(FmtSpan::NONE)
@@ -29,6 +30,8 @@ pub(super) fn init(log: &Log) {
             builder.finish().with(filter).try_init()
         }
     };
+    // At the finest level: where this line stands, all that the filter names is written.
+    tracing::trace!(filter = in_force, "the log begins");
     std::panic::set_hook(Box::new(|panic| {
         // The message may hold a caller's words or a secret: the place alone is told.
         let place = panic.location().map(ToString::to_string).unwrap_or_default();

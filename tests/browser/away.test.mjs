@@ -13,7 +13,7 @@ import { close, launch, newCandidate } from "./candidate.mjs";
 import { until } from "./child.mjs";
 import { withDemo } from "./demo.mjs";
 import { digitsOf, enter, mouth } from "./mouth.mjs";
-import { nat, relayOf, withoutCandidates } from "./nat.mjs";
+import { behindNat } from "./nat.mjs";
 
 const OUT = process.env.SCREENSHOTS ?? mkdtempSync(join(tmpdir(), "vivavoce-pictures-"));
 mkdirSync(OUT, { recursive: true });
@@ -22,34 +22,6 @@ const ROUNDS = Number(process.env.ROUNDS ?? 2);
 
 const pause = (ms) => new Promise((resolve) => setTimeout(resolve, ms)); // the length of a fault, never a wait for something
 const AWAY = "Your connection is away. Go on if you like: what you say is kept.";
-
-/** Stands in the page's socket: the relay and the browser know each other by the NAT alone. Binary frames are counted. */
-async function behindNat(page, seen) {
-  await page.routeWebSocket(/\/ws\?/, (browser) => {
-    const relay = browser.connectToServer();
-    seen.sockets += 1;
-    browser.onMessage((message) => {
-      if (typeof message !== "string") {
-        if (!seen.isCut) relay.send(message);
-        seen.frames += 1;
-        return;
-      }
-      const frame = JSON.parse(message);
-      if (frame.type === "candidate" || seen.isCut) return;
-      relay.send(frame.type === "offer" ? JSON.stringify({ ...frame, sdp: withoutCandidates(frame.sdp) }) : message);
-    });
-    relay.onMessage((text) => {
-      const frame = JSON.parse(text);
-      if (seen.isCut) return;
-      seen.acks += frame.type === "ack" ? 1 : 0;
-      if (frame.type !== "answer") return browser.send(text);
-      void (async () => {
-        seen.net ??= await nat(relayOf(frame.sdp));
-        browser.send(JSON.stringify({ ...frame, sdp: seen.net.answer(frame.sdp) }));
-      })();
-    });
-  });
-}
 
 const heardText = async (demo) => {
   const { calls } = await demo.calls();
@@ -124,7 +96,7 @@ async function outage({ demo, page, seen }, digits, { cutsSocket }) {
   await page.getByText("You are back. Nothing was lost.").waitFor({ timeout: 20_000 });
   const back = Date.now() - backAt;
   const heard = (await allHeard(demo, before + digits.length)).slice(before);
-  assert.ok(noticed <= 2_900, `noticed after ${noticed} ms`); // 2 s, and the page's own clock ticks twice a second
+  assert.ok(noticed <= 3_500, `noticed after ${noticed} ms`); // 2 s, the page's own clock ticks twice a second, and a busy machine's is late
   if (process.env.SHOW) console.error({ noticed, back, frames: seen.frames, sockets: seen.sockets });
   assert.equal(heard, digits);
 }

@@ -64,6 +64,9 @@ export function quiet(page) {
   );
 }
 
+/** The browser keeps the pages: from now on they come up without their host. */
+export const pagesKept = (page) => page.evaluate(() => navigator.serviceWorker.ready.then(() => true));
+
 /** Who this tab is, from what it remembers; what of it is secret must not be in the demo's log. */
 export async function visitOf(page, demo) {
   const { visit, resume, passwords } = await page.evaluate(() => {

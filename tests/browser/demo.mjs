@@ -23,6 +23,7 @@ const KEY = "sk-test-5ecre7-0f-the-browser-tests";
 /**
  * Runs `body` with a demo, and ends it. `database`: `sqlite` (in the demo's own folder) or `postgres`. `apart`: the simulator
  * is a process of its own, dialled under a key as the real service is; a list names its command. `binary`: the server's.
+ * `data`: its folder, if not one of its own.
  */
 export async function withDemo(options, body) {
   const demo = await startDemo(options);
@@ -38,14 +39,14 @@ export async function withDemo(options, body) {
 }
 
 /** For tests that share one: `stop`, then `mustKeepSecrets`. */
-export async function startDemo({ database = "sqlite", apart = false, env = {}, binary = BINARY } = {}) {
-  const data = await mkdtemp(join(tmpdir(), "vivavoce-browser-"));
+export async function startDemo({ database = "sqlite", apart = false, env = {}, binary = BINARY, data: given } = {}) {
+  const data = given ?? (await mkdtemp(join(tmpdir(), "vivavoce-browser-")));
   const running = [];
   let kept;
   const shut = async () => {
     for (const child of running.reverse()) await end(child);
     await kept?.stop();
-    await rm(data, { recursive: true, force: true });
+    if (given === undefined) await rm(data, { recursive: true, force: true });
   };
   try {
     kept = await startDatabase(database);
@@ -60,21 +61,23 @@ export async function startDemo({ database = "sqlite", apart = false, env = {}, 
       return { server, said: await firstLine(server) };
     };
     const first = await serve("0");
-    const log = () => logs.map((one) => one()).join("\n");
-    return await demoOf({ first, serve, log, simulator, kept, secret: await readFile(join(data, "jwt-secret"), "utf8"), shut });
+    return await demoOf({ first, serve, logs, simulator, kept, secret: await readFile(join(data, "jwt-secret"), "utf8"), shut });
   } catch (error) {
     await shut();
     throw error;
   }
 }
 
-async function demoOf({ first, serve, log, simulator, kept, secret, shut }) {
+async function demoOf({ first, serve, logs, simulator, kept, secret, shut }) {
   const { said } = first;
   let { server } = first;
   const control = said.simulator_control_url ?? simulator.control;
   const secrets = { "the secret of our JWTs": secret.trim(), "the invitation's token": said.invitation_token, ...(simulator === undefined ? {} : { "the AI service's key": KEY }) };
   const words = [];
   const api = (path, token) => getJson(`${said.http}${path}`, token);
+  // A process that was killed may have left half a line.
+  const logsNow = () => logs.map((log, at) => (at < logs.length - 1 ? log().replace(/[^\n]*$/, "") : log()));
+  const log = () => logsNow().join("");
   return {
     ...said,
     log,
@@ -89,6 +92,11 @@ async function demoOf({ first, serve, log, simulator, kept, secret, shut }) {
     /** What the simulator says that it said and heard. */
     calls: () => getJson(`${control}/calls`),
     call: (id) => getJson(`${control}/calls/${id}`),
+    /** Of every call, all of it, in their order. */
+    accounts: async () => {
+      const { calls } = await getJson(`${control}/calls`);
+      return Promise.all(calls.map(({ id }) => getJson(`${control}/calls/${id}`)));
+    },
     control: async (path, body) => {
       const response = await fetch(`${control}/${path}`, { method: "POST", headers: { "content-type": "application/json" }, body: JSON.stringify(body), signal: AbortSignal.timeout(10_000) });
       if (!response.ok) throw new Error(`${path}: ${response.status} ${await response.text()}`);
@@ -115,7 +123,7 @@ async function demoOf({ first, serve, log, simulator, kept, secret, shut }) {
       words.push(...calls.flatMap(({ items }) => (items ?? []).map((item) => item.words ?? "")));
       await shut();
     },
-    mustKeepSecrets: () => mustKeepSecrets(log(), secrets, words),
+    mustKeepSecrets: () => mustKeepSecrets(logsNow(), secrets, words),
   };
 }
 

@@ -37,6 +37,8 @@ export function mouth() {
       source.start(until);
       until += buffer.duration;
     },
+    /** Digits that are still to be said. */
+    saying: () => Math.max(0, until - context.currentTime) / 0.16,
     isSilent: () => context.currentTime > until,
     /** As a call or the system does it. */
     take: () => {
@@ -66,8 +68,8 @@ export function mouth() {
   };
 }
 
-/** From the link into the interview, with digits said where the check wants to hear something. */
-export async function enter(page, demo) {
+/** From the link into the interview, with digits said where the check wants to hear something. `ready`: done just before it begins. */
+export async function enter(page, demo, ready = async () => undefined) {
   await toCheck(page, demo.invitation_url);
   await page.getByRole("button", { name: "Play the notes" }).click();
   await page.getByRole("button", { name: "Yes, I heard them" }).click();
@@ -76,6 +78,7 @@ export async function enter(page, demo) {
   const begin = page.getByRole("button", { name: "Start the interview" });
   await begin.waitFor({ timeout: 30_000 });
   await page.waitForFunction(() => window.vivavoceMouth.isSilent());
+  await ready();
   await begin.click();
 }
 

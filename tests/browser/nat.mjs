@@ -71,6 +71,43 @@ export function relayOf(sdp) {
   return { address, port: Number(port) };
 }
 
+/**
+ * Stands in the page's socket: the relay and the browser know each other by the NAT alone (`seen.net`). While `seen.isCut`, nothing passes
+ * on the socket; while `seen.isShut`, none opens (`seen.closes` ends the one that is there). Binary frames, sockets and acknowledgements are counted.
+ */
+export async function behindNat(page, seen) {
+  await page.routeWebSocket(/\/ws\?/, (browser) => {
+    seen.closes = () => browser.close({ code: 1012 });
+    if (seen.isShut) return seen.closes();
+    const relay = browser.connectToServer();
+    seen.sockets += 1;
+    // One that has lost a message passes none after it, as TCP does: a greeting that is lost is not followed by what comes after it.
+    let isStuck = false;
+    const passes = () => !(isStuck ||= seen.isCut);
+    browser.onMessage((message) => {
+      const isOpen = passes();
+      if (typeof message !== "string") {
+        if (isOpen) relay.send(message);
+        seen.frames += 1;
+        return;
+      }
+      const frame = JSON.parse(message);
+      if (frame.type === "candidate" || !isOpen) return;
+      relay.send(frame.type === "offer" ? JSON.stringify({ ...frame, sdp: withoutCandidates(frame.sdp) }) : message);
+    });
+    relay.onMessage((text) => {
+      if (!passes()) return;
+      const frame = JSON.parse(text);
+      seen.acks += frame.type === "ack" ? 1 : 0;
+      if (frame.type !== "answer") return browser.send(text);
+      void (async () => {
+        seen.net ??= await nat(relayOf(frame.sdp));
+        browser.send(JSON.stringify({ ...frame, sdp: seen.net.answer(frame.sdp) }));
+      })();
+    });
+  });
+}
+
 /** mulberry32 */
 function dice(seed) {
   let state = seed;

@@ -9,9 +9,10 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
 import { mustBeAccessible } from "./accessibility.mjs";
-import { close, launch, newCandidate, visitOf } from "./candidate.mjs";
+import { close, launch, newCandidate, pagesKept, visitOf } from "./candidate.mjs";
 import { until } from "./child.mjs";
 import { startDemo, withDemo } from "./demo.mjs";
+import { recorded } from "./digits.mjs";
 import { digitsOf, enter, mouth } from "./mouth.mjs";
 
 const OUT = process.env.SCREENSHOTS ?? mkdtempSync(join(tmpdir(), "vivavoce-pictures-"));
@@ -21,19 +22,12 @@ const TURNS = 3;
 const COUNT = "0123456789";
 const SAID_WHILE_AWAY = "Your connection is away. Go on if you like: what you say is kept.";
 const UNHEARD = "Your connection is away. What you say now is not heard; your earlier answers are kept.";
-const WORDS = ["zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine"];
-
-/** The digits that a text names. */
-const digitsIn = (text) => (text.toLowerCase().match(/[a-z]+/g) ?? []).map((word) => WORDS.indexOf(word)).filter((digit) => digit >= 0).join("");
-/** In the order of the calls. */
-const callsOf = async (demo) => Promise.all((await demo.calls()).calls.map(({ id }) => demo.call(id)));
-const kept = (page) => page.evaluate(() => navigator.serviceWorker.ready.then(() => true));
 
 /** The interviewer has heard `said`, has answered, and waits. False: it has said goodbye. */
 async function answered(demo, page, at, said) {
   const seen = await until(
     async () => {
-      const { items, said_by_user } = (await callsOf(demo)).at(-1);
+      const { items, said_by_user } = (await demo.accounts()).at(-1);
       const last = items.filter(({ words }) => words !== "").at(-1);
       const { status } = await demo.session(at.sessionId, at.token);
       const waits = last?.role === "assistant" && last.truncated_ms === null && last.words.endsWith("nine");
@@ -61,7 +55,7 @@ async function reloaded({ demo, page }, name, { goes, comes }) {
   await demo.control("defaults", { mode: "exam", exam: { turns: TURNS }, think_ms: 100 });
   await page.addInitScript(mouth);
   await enter(page, demo);
-  await kept(page);
+  await pagesKept(page);
   await page.getByText("Connected", { exact: true }).waitFor();
   const visit = await visitOf(page, demo);
   const at = { sessionId: visit.sessionId, token: visit.accessToken };
@@ -78,7 +72,7 @@ async function reloaded({ demo, page }, name, { goes, comes }) {
   // in the midst of the second turn
   const heardMin = said.length + 5;
   await say(20);
-  await until(async () => ((seen) => ({ met: seen.length >= heardMin, seen }))((await callsOf(demo)).at(-1).digits_text), 20_000, "some of it is heard");
+  await until(async () => ((seen) => ({ met: seen.length >= heardMin, seen }))((await demo.accounts()).at(-1).digits_text), 20_000, "some of it is heard");
   await goes();
   await page.waitForFunction(() => window.vivavoceMouth.isSilent());
   await page.getByText(SAID_WHILE_AWAY).waitFor({ timeout: 10_000 });
@@ -109,17 +103,13 @@ async function reloaded({ demo, page }, name, { goes, comes }) {
   return { at, say, said: () => said, visit };
 }
 
-/** The digits of the record, of one speaker; of what was cut off, as far as it was heard. */
-async function recorded(demo, { sessionId, token }, speaker) {
-  const entries = (await demo.transcript(sessionId, token)).filter((entry) => entry.speaker === speaker);
-  return entries.map(({ text, interrupted, heard_text }) => digitsIn(interrupted ? heard_text : text)).join("");
-}
+const record = async (demo, { sessionId, token }, speaker) => recorded(await demo.transcript(sessionId, token), speaker);
 
 /** The candidate's digits are with the interviewer and in the record, once each, in their place; no cache holds what is secret. */
 async function nothingIsLost({ demo, page, faults }, { at, said, visit }) {
   await page.getByRole("heading", { name: "Thank you for the talk" }).waitFor({ timeout: 20_000 });
-  assert.equal((await callsOf(demo)).at(-1).said_by_user, said(), "the interviewer has it all");
-  assert.equal(await recorded(demo, at, "candidate"), said(), "and so has the record");
+  assert.equal((await demo.accounts()).at(-1).said_by_user, said(), "the interviewer has it all");
+  assert.equal(await record(demo, at, "candidate"), said(), "and so has the record");
   const shelf = await shelves(page);
   const secrets = [visit.accessToken, demo.invitation_token, at.sessionId, "token", "/api", "/interview"];
   for (const secret of secrets) assert.ok(![...shelf.held, ...shelf.asked].some((url) => url.includes(secret)), `${shelf.asked}`);
@@ -153,14 +143,14 @@ test("a tab that is reloaded while the relay's process is dead comes up, and the
     const one = await reloaded(world, "dead", { goes: () => demo.signal("SIGKILL"), comes: () => demo.startAgain() });
     while (await answered(demo, page, one.at, one.said())) await one.say(7);
     await nothingIsLost(world, one);
-    assert.equal(await recorded(demo, one.at, "ai"), COUNT.repeat(TURNS), "and of the interviewer nothing is lost or said again");
+    assert.equal(await record(demo, one.at, "ai"), COUNT.repeat(TURNS), "and of the interviewer nothing is lost or said again");
   }));
 
 test("and while it is frozen and answers nobody: what was said is heard, once", { timeout: 240_000 }, () =>
   held(async (world) => {
     const { demo, page } = world;
     const one = await reloaded(world, "frozen", { goes: () => demo.signal("SIGSTOP"), comes: () => demo.signal("SIGCONT") });
-    await until(async () => ((seen) => ({ met: seen === one.said(), seen }))(await recorded(demo, one.at, "candidate")), 60_000, `${one.said()} is in the record`);
+    await until(async () => ((seen) => ({ met: seen === one.said(), seen }))(await record(demo, one.at, "candidate")), 60_000, `${one.said()} is in the record`);
     await page.getByRole("button", { name: "End" }).click();
     await page.getByRole("button", { name: "End it now" }).click();
     await nothingIsLost(world, one);
@@ -170,7 +160,7 @@ test("a link that is opened while its host is away says so, and opens by itself"
   visited(async ({ demo, context, page, faults }) => {
     await page.goto(demo.invitation_url);
     await page.getByRole("button", { name: "I agree, begin" }).waitFor();
-    await kept(page);
+    await pagesKept(page);
     await demo.signal("SIGKILL");
     const second = await context.newPage();
     await second.goto(demo.invitation_url);
@@ -187,7 +177,7 @@ test("a build's files are kept whole, under no address that a page was opened by
     await page.evaluate(() => Promise.all(["vivavoce-pages-older", "somebody-else's"].map((name) => caches.open(name))));
     await page.goto(demo.invitation_url);
     await page.getByRole("button", { name: "I agree, begin" }).waitFor();
-    await kept(page);
+    await pagesKept(page);
     await until(async () => ((seen) => ({ met: seen.names.length === 2, seen }))(await shelves(page)), 10_000, "the older one is gone");
     const { names, asked } = await shelves(page);
     assert.ok(names.includes("somebody-else's") && !names.includes("vivavoce-pages-older"), `${names}`);

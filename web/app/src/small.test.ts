@@ -8,6 +8,8 @@ import { browserOf, deviceOf, remedyFor } from "./remedies.js";
 import type { Browser } from "./remedies.js";
 import { routeOf } from "./route.js";
 import { asideFor, MEMORY_START, memoryStep, TAKE_YOUR_TIME_MS } from "./talk.js";
+import type { Memory } from "./talk.js";
+import { UNSPOKEN_MS } from "./words.js";
 
 describe("addresses", () => {
   it.each([
@@ -107,6 +109,18 @@ describe("what the interview page remembers", () => {
     expect(memoryStep(memoryStep(MEMORY_START, lost(0), 10), live, 1_500).back).toBeNull();
   });
 
+  it("says so too where ICE notices the outage as it ends, and says no better of it", () => {
+    const keeping = (state: InterviewState, lostMs: number): InterviewState => ({ ...state, keeping: { on: true, lostMs } });
+    const outage = (lostMs: number) => memoryStep(memoryStep(memoryStep(MEMORY_START, keeping(live, 0), 0), lost(10), 5_000), keeping(live, lostMs), 5_010);
+    const flap = (memory: Memory, lostMs: number, ms: number) =>
+      [5_020, 5_020 + ms - 1].reduce((before, now) => memoryStep(before, keeping(lost(5_020), lostMs), now), memory);
+    const after = (lostMs: number, ms: number) => memoryStep(flap(outage(lostMs), lostMs, ms), keeping(live, lostMs), 5_020 + ms);
+    expect(after(0, 100)).toMatchObject({ back: 5_010, whole: true });
+    expect(after(900, 100)).toMatchObject({ back: 5_010, whole: false });
+    expect(after(900, UNSPOKEN_MS)).toMatchObject({ back: 5_020 + UNSPOKEN_MS, whole: true });
+    expect(flap(outage(0), 0, UNSPOKEN_MS + 1).back).toBeNull();
+  });
+
   it("says that nothing was lost where that is so, and not where it is not", () => {
     const keeping = (state: InterviewState, on: boolean, lostMs: number): InterviewState => ({ ...state, keeping: { on, lostMs } });
     const through = (...states: InterviewState[]) => states.reduce((memory, state, at) => memoryStep(memory, state, at * 2_500), MEMORY_START);
@@ -123,6 +137,42 @@ describe("what the interview page remembers", () => {
     const since = memoryStep(memoryStep(MEMORY_START, away, 100), away, 900);
     expect(since.aiLost).toBe(100);
     expect(memoryStep(since, live, 950).aiLost).toBeNull();
+  });
+
+  it("believes that the interviewer is out of reach if it was told so since it was last here", () => {
+    const server = { session: "live", candidate: "up", ai: "lost" } as const;
+    const refusal = (): Pick<InterviewState, "notices"> => ({ notices: [{ code: "ai_unreachable", text: "" }] });
+    const [away, before] = [{ ...live, server }, refusal()];
+    const told = { ...away, ...before };
+    const after = (...states: InterviewState[]) => states.reduce((memory, state, at) => memoryStep(memory, state, at), MEMORY_START).aiRefused;
+    expect(after(live, away)).toBe(false);
+    expect(after(live, away, told)).toBe(true);
+    expect(after({ ...live, server: { ...server, ai: "none" } }, { ...live, server: { ...server, ai: "gone" }, ...before })).toBe(true);
+    expect(after(live, away, told, { ...live, ...before })).toBe(false);
+    expect(after(live, away, told, { ...live, ...before }, { ...away, ...before })).toBe(false);
+    expect(after(live, away, told, { ...live, ...before }, { ...away, ...before }, { ...away, ...refusal() })).toBe(true);
+  });
+
+  it("says that the microphone was given back, and for a moment's loss does not", () => {
+    const taken: InterviewState = { ...live, microphone: { is: "silenced", since: 100 } };
+    const back: InterviewState = { ...live, microphone: { is: "live" } };
+    const without = memoryStep(MEMORY_START, taken, 100);
+    expect(memoryStep(without, back, 2_100).heardAgain).toBe(2_100);
+    expect(memoryStep(memoryStep(without, back, 2_100), taken, 9_000).heardAgain).toBeNull();
+    expect(memoryStep(without, back, 2_099).heardAgain).toBeNull();
+    expect(memoryStep(MEMORY_START, back, 9_000).heardAgain).toBeNull();
+  });
+
+  it("dates an answer that is due, until it comes or somebody is not there", () => {
+    const due: InterviewState = { ...live, captions: [said("candidate")] };
+    const waiting = memoryStep(memoryStep(MEMORY_START, due, 100), due, 900);
+    expect(waiting.aiDue).toBe(100);
+    const speaking = { session: "live", candidate: "up", ai: "up", speaking: "ai" } as const;
+    expect(memoryStep(waiting, { ...due, server: speaking }, 950).aiDue).toBeNull();
+    expect(memoryStep(waiting, { ...due, server: { ...speaking, speaking: "candidate" } }, 950).aiDue).toBeNull();
+    expect(memoryStep(waiting, { ...due, server: { ...speaking, ai: "lost" } }, 950).aiDue).toBeNull();
+    expect(memoryStep(waiting, { ...due, leg: lost(900).leg }, 950).aiDue).toBeNull();
+    expect(memoryStep(MEMORY_START, live, 0).aiDue).toBeNull(); // It opens the talk itself.
   });
 
   it("offers time after a question, until the candidate speaks", () => {

@@ -1,7 +1,7 @@
 import { ApiError } from "@vivavoce/sdk";
 import type { Interview, SessionInfo } from "@vivavoce/sdk";
 import { describe, expect, it, vi } from "vitest";
-import { CandidateWay, CONSENT_VERSION, QUIET_MS, STATUS_MS_MAX } from "./way.js";
+import { CandidateWay, CONSENT_VERSION, QUIET_MS, STATUS_MS_MAX, UNASKED_MS_MAX } from "./way.js";
 import type { Outside } from "./way.js";
 
 const SESSION: SessionInfo = {
@@ -174,9 +174,26 @@ describe("a reload", () => {
     const { way, microphoneUnasked, interview } = await reloaded("talk");
     const microphone = {} as MediaStream;
     microphoneUnasked.mockResolvedValueOnce(microphone);
+    const steps: string[] = [];
+    way.subscribe(() => steps.push(way.current().is));
     await way.openSession("s1");
-    expect(way.current().is).toBe("talk");
+    expect(steps).toEqual(["opening", "talk"]); // No page comes and goes between them.
     expect(interview.join).toHaveBeenCalledExactlyOnceWith(microphone);
+  });
+
+  it("asks for a press where the microphone is slow to come, and gives it back if it was pressed by then", async () => {
+    const { way, microphoneUnasked, interview, after } = await reloaded("talk");
+    let give: (microphone: MediaStream) => void = () => undefined;
+    microphoneUnasked.mockReturnValueOnce(new Promise((resolve) => (give = resolve)));
+    after.mockImplementation((ms) => (ms === UNASKED_MS_MAX ? Promise.resolve() : new Promise(() => undefined)));
+    const opened = way.openSession("s1");
+    await vi.waitFor(() => expect(way.current().is).toBe("return"));
+    way.join(null);
+    const stop = vi.fn();
+    give({ getTracks: () => [{ stop }] } as unknown as MediaStream);
+    await opened;
+    expect(interview.join).toHaveBeenCalledExactlyOnceWith(null);
+    expect(stop).toHaveBeenCalledOnce();
   });
 
   it("asks for a press where it does", async () => {

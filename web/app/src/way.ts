@@ -16,6 +16,9 @@ export const STATUS_MS_MAX = 3_000;
 /** Between two quiet tries to open an invitation whose host is away, in ms. */
 export const QUIET_MS = 4_000;
 
+/** A microphone that needs no question is there by then, and no page comes and goes before the talk. In ms. */
+export const UNASKED_MS_MAX = 1_500;
+
 /** The version of the words in `pages/Invitation.tsx` that were agreed to. */
 export const CONSENT_VERSION = "2026-11-1";
 
@@ -135,8 +138,10 @@ export class CandidateWay {
 
   /** With a microphone, or with null to listen and type. */
   join(microphone: MediaStream | null): void {
-    if (this.#way.is !== "check" && this.#way.is !== "return") return;
-    const { visit } = this.#way;
+    if (this.#way.is === "check" || this.#way.is === "return") this.#join(this.#way.visit, microphone);
+  }
+
+  #join(visit: Visit, microphone: MediaStream | null): void {
     const interview = this.#outside.makeInterview(visit);
     interview.on("ended", (ended) => this.#close(visit, ended));
     this.#step({ is: "talk", visit, interview });
@@ -148,9 +153,17 @@ export class CandidateWay {
       this.#step({ is: place, visit });
       return;
     }
-    this.#step({ is: "return", visit });
-    const microphone = await this.#outside.microphoneUnasked();
-    if (microphone !== null) this.join(microphone);
+    const asked = this.#outside.microphoneUnasked();
+    let at = this.#way;
+    const inTime = await Promise.race([asked, this.#outside.after(UNASKED_MS_MAX).then(() => null)]);
+    if (inTime === null && this.#way === at) {
+      this.#step({ is: "return", visit });
+      at = this.#way;
+    }
+    const microphone = await asked;
+    if (microphone === null) return;
+    if (this.#way === at) this.#join(visit, microphone);
+    else for (const track of microphone.getTracks()) track.stop(); // They have pressed, or gone elsewhere, meanwhile.
   }
 
   #step(way: Exclude<Way, { is: "opening" | "closing" | "problem" }>): void {

@@ -1,10 +1,10 @@
 import { STATE_START } from "@vivavoce/sdk";
 import type { InterviewState } from "@vivavoce/sdk";
 import { describe, expect, it } from "vitest";
-import { AI_LONG_MS, BACK_MS, CAPTIONS_AWAY_MS, connectionWords, dayAndTime, OTHER_NETWORK_MS, problemWords, timeLeftWords, UNSPOKEN_MS } from "./words.js";
+import { AI_LONG_MS, AI_SLOW_MS, BACK_MS, CAPTIONS_AWAY_MS, connectionWords, dayAndTime, OTHER_NETWORK_MS, problemWords, timeLeftWords, UNSPOKEN_MS } from "./words.js";
 import type { Since } from "./words.js";
 
-const NOTHING: Since = { aiLost: null, back: null, whole: true, linkLost: null };
+const NOTHING: Since = { aiLost: null, aiRefused: false, back: null, whole: true, linkLost: null, aiDue: null, heardAgain: null };
 const LIVE: InterviewState = {
   ...STATE_START,
   phase: { is: "live", since: 0 },
@@ -44,12 +44,14 @@ describe("the words for what goes wrong", () => {
     ["AI leg lost, under 2 s", aiLost, { aiLost: 0 }, UNSPOKEN_MS - 1, "Connected"],
     ["AI leg lost", aiLost, { aiLost: 0 }, UNSPOKEN_MS, "The interviewer is reconnecting. What you say is kept."],
     ["AI refused for long", aiLost, { aiLost: 0 }, AI_LONG_MS, "The interviewer can't be reached yet. You can wait here, or come back by the same link until Thursday at 17:00."],
-    ["AI refused, as the relay says at once", { ...aiLost, notices: [{ code: "ai_unreachable", text: "" }] }, { aiLost: 0 }, 0, "The interviewer can't be reached yet. You can wait here, or come back by the same link until Thursday at 17:00."],
+    ["AI refused, as the relay says at once", aiLost, { aiLost: 0, aiRefused: true }, 0, "The interviewer can't be reached yet. You can wait here, or come back by the same link until Thursday at 17:00."],
+    ["AI refused, and being dialled once more", { ...aiLost, server: { session: "live", candidate: "up", ai: "connecting" } }, { aiLost: 0, aiRefused: true }, 0, "The interviewer can't be reached yet. You can wait here, or come back by the same link until Thursday at 17:00."],
     ["AI back after that", { ...LIVE, notices: [{ code: "ai_unreachable", text: "" }] }, {}, 0, "Connected"],
     ["microphone taken", { ...LIVE, microphone: { is: "silenced", since: 0 } }, {}, 0, "Your phone has taken the microphone. Tap to go on."],
     ["microphone taken for good", { ...LIVE, microphone: { is: "lost", since: 0 } }, {}, 0, "Your phone has taken the microphone. Tap to go on."],
     ["microphone taken while the leg is lost", { ...lost(0), microphone: { is: "lost", since: 0 } }, {}, 9_999, "Your phone has taken the microphone. Tap to go on."],
     ["both legs lost", { ...lost(0), server: aiLost.server }, { aiLost: 0 }, 5_000, away],
+    ["back, and the socket is not yet", { ...LIVE, link: { is: "waiting", attempt: 1, lostAt: 0, retryAt: 1 } }, { back: 100, linkLost: 0 }, CAPTIONS_AWAY_MS, "You are back. Nothing was lost."],
     ["socket lost", { ...LIVE, link: { is: "waiting", attempt: 1, lostAt: 0, retryAt: 1 } }, { linkLost: 0 }, CAPTIONS_AWAY_MS, "The captions are away for a moment. The interview goes on."],
     ["socket lost for a moment", { ...LIVE, link: { is: "waiting", attempt: 1, lostAt: 0, retryAt: 1 } }, { linkLost: 0 }, CAPTIONS_AWAY_MS - 1, "Connected"],
     ["a page that was loaded anew", { ...LIVE, leg: { is: "connecting", since: 0 } }, {}, 0, "Connecting you with the interviewer"],
@@ -58,7 +60,13 @@ describe("the words for what goes wrong", () => {
     ["a page that was loaded anew, and nobody is there for 10 s", reloaded(1), { linkLost: 0 }, OTHER_NETWORK_MS, `${unheard} If there is another network, try it.`],
     ["a page that was loaded anew, and is let in slowly", reloaded(null), { linkLost: 0 }, CAPTIONS_AWAY_MS - 1, "Connecting you with the interviewer"],
     ["a page that was loaded anew, and nobody answers", reloaded(null), { linkLost: 0 }, CAPTIONS_AWAY_MS, unheard],
+    ["an answer that is due", LIVE, { aiDue: 0 }, AI_SLOW_MS - 1, "Connected"],
+    ["an answer that is late", LIVE, { aiDue: 0 }, AI_SLOW_MS, "The interviewer takes longer than usual. What you said is kept: no need to say it again."],
+    ["an answer that is late while the store is away", { ...LIVE, notices: notices("store_away") }, { aiDue: 0 }, AI_SLOW_MS, "The interviewer takes longer than usual. What you said is kept: no need to say it again."],
+    ["microphone given back", LIVE, { heardAgain: 100 }, 100, "You can be heard again. If you were speaking, please say it again."],
+    ["microphone given back, a while ago", LIVE, { heardAgain: 100 }, 100 + BACK_MS, "Connected"],
     ["goodbye", { ...LIVE, phase: { is: "ending" } }, {}, 0, "The interviewer is saying goodbye."],
+    ["failed, and why is not said yet", { ...LIVE, phase: { is: "ending" }, server: { session: "failed", candidate: "up", ai: "gone" } }, {}, 0, ""],
     ["joining", { ...LIVE, phase: { is: "joining", since: 0 } }, {}, 0, "Connecting you with the interviewer"],
   ];
   it.each(table)("%s", (_state, state, since, now, text) => {

@@ -17,6 +17,8 @@ export const AI_LONG_MS = 45_000;
 export const BACK_MS = 6_000;
 /** Without captions for longer than this, the page says so, in ms. */
 export const CAPTIONS_AWAY_MS = 5_000;
+/** An answer that takes longer than this is worth a word, in ms. The relay asks for it again after 3.5 s, and calls another interviewer after 7. */
+export const AI_SLOW_MS = 5_000;
 
 export interface ConnectionWords {
   /** `calm`: nothing to do. `away`: something is missing. */
@@ -28,11 +30,17 @@ export interface ConnectionWords {
 /** When things happened that the state itself does not date, in the clock of `now`; null: they have not. */
 export interface Since {
   readonly aiLost: number | null;
+  /** The relay has said, since it was last here, that it cannot be reached. */
+  readonly aiRefused: boolean;
   /** The leg came back after a loss that was worth a word. */
   readonly back: number | null;
   /** All that was said during that loss, or during the one that is on, is kept. */
   readonly whole: boolean;
   readonly linkLost: number | null;
+  /** Since when an answer of the interviewer's is due. */
+  readonly aiDue: number | null;
+  /** The microphone was given back after a loss that was worth a word. */
+  readonly heardAgain: number | null;
 }
 
 export interface Surroundings {
@@ -60,23 +68,29 @@ export function connectionWords(state: InterviewState, since: Since, now: number
   }
   const ai = state.server?.ai;
   if (since.aiLost !== null && (ai === "lost" || ai === "gone" || ai === "connecting")) {
-    const refused = state.notices.some((notice) => notice.code === "ai_unreachable") && ai !== "connecting";
-    if (refused || now - since.aiLost >= AI_LONG_MS) {
+    if (since.aiRefused || now - since.aiLost >= AI_LONG_MS) {
       const until = around.linkUntil === null ? "later" : `until ${around.linkUntil}`;
       return { tone: "away", text: `The interviewer can't be reached yet. You can wait here, or come back by the same link ${until}.` };
     }
     if (now - since.aiLost >= UNSPOKEN_MS) return { tone: "away", text: "The interviewer is reconnecting. What you say is kept." };
   }
+  if (since.back !== null && now - since.back < BACK_MS) {
+    return { tone: "calm", text: since.whole ? "You are back. Nothing was lost." : "You are back. If you were speaking, please say it again." };
+  }
   if (since.linkLost !== null && now - since.linkLost >= CAPTIONS_AWAY_MS && state.link.is !== "up") {
     return { tone: "away", text: "The captions are away for a moment. The interview goes on.", action: "retry" };
   }
-  if (since.back !== null && now - since.back < BACK_MS) {
-    return { tone: "calm", text: since.whole ? "You are back. Nothing was lost." : "You are back. If you were speaking, please say it again." };
+  if (since.heardAgain !== null && now - since.heardAgain < BACK_MS) {
+    return { tone: "calm", text: "You can be heard again. If you were speaking, please say it again." };
+  }
+  if (since.aiDue !== null && now - since.aiDue >= AI_SLOW_MS) {
+    return { tone: "calm", text: "The interviewer takes longer than usual. What you said is kept: no need to say it again." };
   }
   if (isStoreAway(state)) return { tone: "calm", text: "Connected. Your answers are kept here until they can be filed." };
   switch (state.phase.is) {
     case "ending":
-      return { tone: "calm", text: "The interviewer is saying goodbye." };
+      // Of one that failed nobody takes leave: its page comes at once.
+      return { tone: "calm", text: state.server?.session === "failed" ? "" : "The interviewer is saying goodbye." };
     case "live":
       return { tone: "calm", text: state.leg.is === "connecting" ? "Connecting you with the interviewer" : "Connected" };
     case "idle":
