@@ -148,7 +148,7 @@ export class Interview {
     if (this.#state.phase.is === "ended") return;
     this.#takeMicrophone(microphone);
     this.#cancelNetwork ??= this.#ports.networkBack(() => this.retryNow());
-    this.#cancelGoing ??= this.#handsOn();
+    this.#cancelGoing ??= this.#keeper.handsOn((then) => this.#ports.pageGoes(then));
     this.#apply({ on: "joining", now: this.#ports.now() });
     this.#leading({ on: "connect" });
     this.#legging({ on: "start" });
@@ -297,12 +297,6 @@ export class Interview {
     } else if ((phase.is === "refused" || phase.is === "elsewhere") && before.phase.is !== phase.is) {
       this.#shut();
     }
-  }
-
-  /** What is kept is left to a page that comes after this one, or beside it. */
-  #handsOn(): () => void {
-    const cancels = [this.#ports.pageGoes(() => this.#keeper.shelve()), this.#keeper.obliges()];
-    return () => cancels.forEach((cancel) => cancel());
   }
 
   #shut(): void {

@@ -85,9 +85,10 @@ export class Keeper {
     void this.#ports.shelf?.put(this.#ring.stored()).catch(() => undefined);
   }
 
-  /** Writes it down whenever another page of the interview's asks, until what this returns is called: who opens a second tab has no less. */
-  obliges(): () => void {
-    return this.#ports.shelf?.asked(() => this.shelve()) ?? (() => undefined);
+  /** Leaves what is kept to a page that comes after this one, or beside it and asks, until what this returns is called. */
+  handsOn(pageGoes: (then: () => void) => () => void): () => void {
+    const cancels = [pageGoes(() => this.shelve()), this.#ports.shelf?.asked(() => this.shelve())];
+    return () => cancels.forEach((cancel) => cancel?.());
   }
 
   /** The interview is over: nothing is kept. */
