@@ -11,8 +11,8 @@ use time::{Duration, OffsetDateTime};
 
 /// What was sent so shortly before the last sign of life may not have been heard: it was on its way.
 const ON_ITS_WAY: Duration = Duration::milliseconds(120);
-/// The same where the page says until when sound has come: it was on its way so much longer than the hello that says so.
-const ON_ITS_WAY_LONGER: Duration = Duration::milliseconds(60);
+/// The same where the page says until when sound has come: it was on its way so much longer than the word to it that it may say so.
+const ON_ITS_WAY_LONGER: Duration = Duration::milliseconds(20);
 
 /// Cuts the last entry of `history`, in order, where it was being said when the process that stored it was last known to live
 /// (`alive_until`; `None`: it is not known to have died). Answers it as it is to be stored, if so. `heard_until`: when the candidate's
