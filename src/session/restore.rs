@@ -14,10 +14,13 @@ const ON_ITS_WAY: Duration = Duration::milliseconds(120);
 /// The same where the page says until when sound has come: it was on its way so much longer than the word to it that it may say so.
 const ON_ITS_WAY_LONGER: Duration = Duration::milliseconds(20);
 
+/// A page looks so often, at most, whether sound comes: by so much its word and the last sign of life may differ with nobody away.
+const LOOKS: Duration = Duration::milliseconds(500);
+
 /// Cuts the last entry of `history`, in order, where it was being said when the process that stored it was last known to live
 /// (`alive_until`; `None`: it is not known to have died). Answers it as it is to be stored, if so. `heard_until`: when the candidate's
 /// page last had sound, if it says so. It is believed beyond the process's last sign of life, which may be old: its heart beats in the
-/// database, and that may have been away.
+/// database, and that may have been away; and before it: who was away already heard nothing of what the process said to the last.
 pub(super) fn cut_off(
     history: &mut [Entry],
     alive_until: Option<OffsetDateTime>,
@@ -25,7 +28,8 @@ pub(super) fn cut_off(
 ) -> Option<Entry> {
     let told = heard_until.map(|heard| heard - ON_ITS_WAY_LONGER);
     let known = alive_until.map(|alive| alive - ON_ITS_WAY);
-    let until = told.max(known)?;
+    let is_away = told.is_some_and(|told| known.is_some_and(|known| told + LOOKS < known));
+    let until = if is_away { told } else { told.max(known) }?;
     let (last, before) = history.split_last_mut()?;
     if last.speaker != Speaker::Ai || last.interrupted || last.text.is_empty() {
         return None;
@@ -35,7 +39,8 @@ pub(super) fn cut_off(
         return None;
     }
     // Over WebRTC an end is stored once the service says that all was played; else it is reckoned from the sound's length.
-    if last.end_time.is_some_and(|end| end <= until) {
+    let slack = if is_away { LOOKS } else { Duration::ZERO };
+    if last.end_time.is_some_and(|end| end <= until + slack) {
         return None;
     }
     let mut rate = Rate::default();
@@ -162,12 +167,20 @@ mod tests {
         let table = [
             (5_240, 5_500, "zero ones twos tree four"),
             (5_240, 6_140, "zero ones twos tree four five"),
-            (5_240, 2_000, "zero ones twos tree four"),
+            (5_240, 4_800, "zero ones twos tree four"),
             (0, 5_500, "zero ones twos tree four"),
+            // it was away when the process died
+            (5_240, 2_200, "zero ones"),
+            (60_000, 2_200, "zero ones"),
         ];
         for (alive_until, told, heard) in table {
             let cut = cut_as_told(Some(10_000), alive_until, Some(told));
             assert_eq!(cut.as_deref(), Some(heard), "{alive_until} {told}");
         }
+        assert_eq!(
+            cut_as_told(Some(10_000), 60_000, Some(9_600)),
+            None,
+            "it was said, and then nothing"
+        );
     }
 }

@@ -153,6 +153,9 @@ impl One<'_> {
                 self.deeds.push(Deed::Lock);
             }
             Fault::DiskFull(seconds) => {
+                if self.is_without() {
+                    self.lasts += Duration::from_secs(seconds); // nobody takes a session over whose database cannot be written
+                }
                 if let Some(disk) = &self.world.disk {
                     disk.fill();
                     let back = at + Duration::from_secs(seconds);

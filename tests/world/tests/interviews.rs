@@ -95,6 +95,9 @@ fn what_was_found_before_holds() {
         (60_227, 0, [(657, Fault::BothLegs), (27_101, Fault::Terminated)]),
         // what was known of a process that died went with the socket that had asked for its session
         (60_830, 0, [(9_744, Fault::TakenOver(128)), (10_981, Fault::Away(5))]),
+        // what a process said to its last counted as heard by a page that was away already
+        (110_193, 0, [(1_758, Fault::Away(100)), (3_434, Fault::TakenOver(550))]),
+        (100_361, 0, [(47_973, Fault::Away(100)), (49_622, Fault::Killed(188))]),
     ];
     let mut world = World::begin();
     for (seed, late_ms, faults) in cases {
