@@ -171,8 +171,11 @@ impl One<'_> {
             }
             Fault::SocketBreaks => self.browser.wire.break_all(),
             Fault::Reloads => self.browser.another_page(at, true, true),
-            // who opens a second tab has it ask the first for what that keeps
-            Fault::SecondTab => self.browser.another_page(at, true, false),
+            // what nobody could be sent yet is on the shelf that the tabs of a browser share
+            Fault::SecondTab => {
+                let is_shelved = self.net.is_cut || self.browser.is_shelved();
+                self.browser.another_page(at, is_shelved, false);
+            }
             Fault::Weather => {
                 self.net.weather = Weather {
                     lost: 0,

@@ -148,7 +148,7 @@ export class Interview {
     if (this.#state.phase.is === "ended") return;
     this.#takeMicrophone(microphone);
     this.#cancelNetwork ??= this.#ports.networkBack(() => this.retryNow());
-    this.#cancelGoing ??= this.#keeper.handsOn((then) => this.#ports.pageGoes(then));
+    this.#cancelGoing ??= this.#ports.pageGoes(() => this.#keeper.shelve());
     this.#apply({ on: "joining", now: this.#ports.now() });
     this.#leading({ on: "connect" });
     this.#legging({ on: "start" });

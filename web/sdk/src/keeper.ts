@@ -85,12 +85,6 @@ export class Keeper {
     void this.#ports.shelf?.put(this.#ring.stored()).catch(() => undefined);
   }
 
-  /** Leaves what is kept to a page that comes after this one, or beside it and asks, until what this returns is called. */
-  handsOn(pageGoes: (then: () => void) => () => void): () => void {
-    const cancels = [pageGoes(() => this.shelve()), this.#ports.shelf?.asked(() => this.shelve())];
-    return () => cancels.forEach((cancel) => cancel?.());
-  }
-
   /** The interview is over: nothing is kept. */
   over(): void {
     this.#isOver = true;

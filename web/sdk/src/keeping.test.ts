@@ -108,28 +108,6 @@ describe("speech that did not arrive", () => {
     expect(world.shelved).toBeNull();
   });
 
-  it("is put on the shelf for a second tab that asks, by a page that is not replaced yet", async () => {
-    const world = new World();
-    const interview = await joined(world);
-    world.socket.says(ack(5, 0));
-    speaks(world.peer, 5, 0, 20);
-    expect(world.shelved).toBeNull();
-    const first = world.socket;
-    const next = world.interview();
-    next.join(microphone().stream);
-    expect(world.shelved?.[0]?.packets).toHaveLength(20);
-    world.socket.open();
-    world.socket.says({ ...WELCOME, resumed: false, heardUpTo: [] });
-    await settled();
-    expect(frames(world.socket)).toEqual([[5, range(0, 20), true]]);
-    first.drop(4409);
-    expect(interview.state().phase.is).toBe("elsewhere");
-    world.socket.says(ack(5, 20));
-    await settled();
-    world.interview();
-    expect(world.shelved, "one that was replaced puts nothing").toBeNull();
-  });
-
   it("outlives the page, and nothing is answered before it is known", async () => {
     const world = new World();
     await joined(world);

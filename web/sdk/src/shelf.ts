@@ -1,8 +1,7 @@
 /**
- * Where kept speech outlives the page: IndexedDB, one record for each interview; and how another page of it, which lives yet, is asked
- * to put there what it keeps (BroadcastChannel).
+ * Where kept speech outlives the page: IndexedDB, one record for each interview.
  *
- * Is: put, take, clear, asked. Isn't: a decision on when.
+ * Is: put, take, clear. Isn't: a decision on when.
  * Law: what is older than an outage may be (the relay would not have it any more) is not given back, and is deleted by whichever
  * page comes next.
  */
@@ -11,15 +10,11 @@ import type { StoredStream } from "./speech-ring.js";
 
 export interface ShelfPort {
   put(streams: readonly StoredStream[]): Promise<void>;
-  /** What is there, once other pages have put what they keep, if it is young enough; null: nothing. */
+  /** What is there, if it is young enough; null: nothing. */
   take(): Promise<readonly StoredStream[] | null>;
   clear(): Promise<void>;
-  /** Calls `put` when another page is about to take, until what it returns is called. */
-  asked(put: () => void): () => void;
 }
 
-/** Another page answers in a few; where there is none, nobody does. In ms. */
-const OTHERS_MS_MAX = 150;
 const DATABASE = "vivavoce";
 const STORE = "speech";
 /** In ms: the relay waits for a candidate no longer than this. */
@@ -50,25 +45,12 @@ export function browserShelf(sessionId: string, epoch: () => number): ShelfPort 
     };
     return db === null ? opened.then(asked) : asked(db);
   };
-  const others = pages(sessionId);
   return {
     put: async (streams) => {
       const kept: Kept = { at: epoch(), streams };
       await within((store) => store.put(kept, sessionId));
-      others.say("put");
     },
-    asked: (put) => others.hear("wanted", put),
     take: async () => {
-      await new Promise<void>((resolve) => {
-        const done = () => {
-          clearTimeout(timer);
-          cancel();
-          resolve();
-        };
-        const timer = setTimeout(done, OTHERS_MS_MAX);
-        const cancel = others.hear("put", done);
-        others.say("wanted");
-      });
       const kept: unknown = await within((store) => {
         sweep(store, epoch() - SHELF_LIFE_MS);
         return store.get(sessionId) as IDBRequest<unknown>;
@@ -77,26 +59,6 @@ export function browserShelf(sessionId: string, epoch: () => number): ShelfPort 
     },
     clear: async () => {
       await within((store) => store.delete(sessionId));
-    },
-  };
-}
-
-/** The other pages of an interview in this browser. */
-function pages(sessionId: string): { say(word: string): void; hear(word: string, then: () => void): () => void } {
-  if (typeof BroadcastChannel === "undefined") return { say: () => undefined, hear: () => () => undefined };
-  const channel = new BroadcastChannel(`vivavoce.speech.${sessionId}`);
-  return {
-    say: (word) => {
-      channel.postMessage(word);
-    },
-    hear: (word, then) => {
-      const listener = ({ data }: MessageEvent<unknown>) => {
-        if (data === word) then();
-      };
-      channel.addEventListener("message", listener);
-      return () => {
-        channel.removeEventListener("message", listener);
-      };
     },
   };
 }

@@ -105,8 +105,6 @@ export class World {
   readonly kept = new Map<string, string>();
   #timers: { readonly at: number; readonly then: () => void }[] = [];
   #network: (() => void)[] = [];
-  /** Pages that put what they keep when they are asked. */
-  #asked: (() => void)[] = [];
 
   readonly storage: StoragePort = {
     getItem: (key) => this.kept.get(key) ?? null,
@@ -123,16 +121,7 @@ export class World {
       this.shelved = streams;
       return Promise.resolve();
     },
-    take: () => {
-      for (const put of this.#asked) put();
-      return Promise.resolve(this.shelved);
-    },
-    asked: (put) => {
-      this.#asked.push(put);
-      return () => {
-        this.#asked = this.#asked.filter((known) => known !== put);
-      };
-    },
+    take: () => Promise.resolve(this.shelved),
     clear: () => {
       this.shelved = null;
       return Promise.resolve();
