@@ -32,7 +32,8 @@ fn read() -> Asked {
         turns: 5,
         faults: 2,
         only: None,
-        threads: std::thread::available_parallelism().map_or(1, usize::from),
+        // one waits for its database now and then
+        threads: 2 * std::thread::available_parallelism().map_or(1, usize::from),
         broken: None,
         tells: std::env::var_os("WORLD_TELL").is_some(),
     };
