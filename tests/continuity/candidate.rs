@@ -233,9 +233,8 @@ impl Candidate {
         self.another_leg().await;
     }
 
-    /// A second tab, which knows nothing of the first.
+    /// A second tab, which knows nothing of the first but what that has put on the shelf.
     pub async fn second_tab(&mut self) {
-        self.voice.keeping().forget();
         let page = Page::open(
             self.wire.addr,
             &self.seat.session,

@@ -30,11 +30,6 @@ impl Keeping {
         self.sent.push(sent);
     }
 
-    /// Another page has the microphone, which knows nothing of what this one kept.
-    pub fn forget(&mut self) {
-        self.sent.clear();
-    }
-
     /// The streams of which something is kept, oldest first.
     pub fn streams(&self) -> Vec<u32> {
         let mut streams: Vec<u32> = self.sent.iter().map(|it| it.stream).collect();

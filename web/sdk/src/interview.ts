@@ -239,7 +239,7 @@ export class Interview {
     // What it shows next would say that it comes back by itself, which it may not.
     if (step.state.is === "closed" && step.state.reason === "superseded") this.#kept.forget();
     this.#apply({ on: "link", link: step.state });
-    if (before.is === "up" && step.state.is !== "closed") this.#keeper.shelve();
+    if (before.is === "up") this.#keeper.shelve(); // Also for the page that has taken over.
     if (before.is === "up") this.#legging({ on: "linkDown" });
     this.#arm();
   }

@@ -27,8 +27,8 @@ export interface KeeperPorts {
 export class Keeper {
   readonly #ports: KeeperPorts;
   readonly #ring = new SpeechRing();
-  /** What a page before this one kept is known. */
-  readonly #loaded: Promise<void>;
+  /** What other pages have kept is known. */
+  #loaded: Promise<void>;
   #isMuted = false;
   #isOver = false;
   /** When the relay last acknowledged anything; null: never. */
@@ -65,9 +65,10 @@ export class Keeper {
     if (this.#isShelved && lacks.length === 0) this.#unshelve();
   }
 
-  /** A relay has greeted us: streams that it does not know, it is told all of. */
+  /** A relay has greeted us: streams that it does not know, it is told all of. A page that we have replaced has put what it kept on the shelf. */
   welcomed(heard: readonly HeardUpTo[]): void {
     for (const { stream, upTo } of heard) this.#ring.acknowledge(stream, upTo);
+    this.#loaded = this.#loaded.then(() => this.#load());
     void this.#loaded.then(() => {
       for (const { stream, upTo } of heard) this.#ring.acknowledge(stream, upTo);
       for (const stream of this.#ring.streams) {
@@ -89,7 +90,7 @@ export class Keeper {
   over(): void {
     this.#isOver = true;
     this.#ring.clear();
-    this.#unshelve();
+    void this.#ports.shelf?.burn().catch(() => undefined);
   }
 
   get #isAway(): boolean {
@@ -111,8 +112,8 @@ export class Keeper {
 
   async #load(): Promise<void> {
     try {
-      const stored = await this.#ports.shelf?.take();
-      if (stored == null || this.#isOver) return;
+      const stored = (await this.#ports.shelf?.take()) ?? [];
+      if (stored.length === 0 || this.#isOver) return;
       this.#ring.restore(stored);
       this.#isShelved = true; // Until the relay has it.
     } catch {

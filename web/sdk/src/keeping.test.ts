@@ -108,6 +108,41 @@ describe("speech that did not arrive", () => {
     expect(world.shelved).toBeNull();
   });
 
+  it("is left to the tab that takes over, should the relay go before it has written it down", async () => {
+    const world = new World();
+    const interview = await joined(world);
+    world.socket.says(ack(5, 0));
+    speaks(world.peer, 5, 0, 20);
+    const first = world.socket;
+    const next = world.interview();
+    next.join(microphone().stream);
+    world.socket.open();
+    world.socket.says({ ...WELCOME, resumed: false, heardUpTo: [{ stream: 5, upTo: 0 }] });
+    await settled();
+    first.drop(4409);
+    expect(interview.state().phase.is).toBe("elsewhere");
+    world.socket.says(ack(6, 0));
+    await settled();
+    expect(world.shelved?.[0]?.packets, "no acknowledgement of its own takes away what it has not taken").toHaveLength(20);
+    expect(frames(world.socket)).toEqual([]);
+
+    speaks(world.peer, 6, 0, 10);
+    world.socket.drop();
+    await world.pass(1_000);
+    expect(world.shelved?.map(({ stream }) => stream), "nor does what it puts there").toEqual([5, 6]);
+    world.socket.open();
+    world.socket.says({ ...WELCOME, seq: 9, resumed: true, heardUpTo: [{ stream: 5, upTo: 5 * 960 }] });
+    world.socket.says(ack(5, 5, [[5, null]]));
+    await settled();
+    expect(frames(world.socket)).toEqual([
+      [6, range(0, 10), true],
+      [5, range(5, 20), true],
+    ]);
+    world.socket.says(ack(5, 20));
+    await settled();
+    expect(world.shelved).toBeNull();
+  });
+
   it("outlives the page, and nothing is answered before it is known", async () => {
     const world = new World();
     await joined(world);

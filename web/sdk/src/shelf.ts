@@ -1,18 +1,22 @@
 /**
- * Where kept speech outlives the page: IndexedDB, one record for each interview.
+ * Where kept speech outlives the page: IndexedDB, one record for each page of an interview, which all of its pages read.
  *
- * Is: put, take, clear. Isn't: a decision on when.
- * Law: what is older than an outage may be (the relay would not have it any more) is not given back, and is deleted by whichever
- * page comes next.
+ * Is: put, take, clear, burn. Isn't: a decision on when.
+ * Law: no page writes over what another has put, nor clears it without having taken it; what is older than an outage may be (the
+ * relay would not have it any more) is not given back, and is deleted by whichever page comes next.
  */
 
 import type { StoredStream } from "./speech-ring.js";
 
 export interface ShelfPort {
+  /** In place of what this page has put before. */
   put(streams: readonly StoredStream[]): Promise<void>;
-  /** What is there, if it is young enough; null: nothing. */
-  take(): Promise<readonly StoredStream[] | null>;
+  /** What any page of the interview has put, the oldest first, if it is young enough. */
+  take(): Promise<readonly StoredStream[]>;
+  /** Away with what this page has put, and with what it has taken. */
   clear(): Promise<void>;
+  /** Away with everything of the interview. */
+  burn(): Promise<void>;
 }
 
 const DATABASE = "vivavoce";
@@ -35,30 +39,41 @@ export function browserShelf(sessionId: string, epoch: () => number): ShelfPort 
     return got;
   });
   opened.catch(() => undefined); // Told to whoever asks.
-  const within = <T>(ask: (store: IDBObjectStore) => IDBRequest<T>, commits = true): Promise<T> => {
+  const within = async <T>(ask: (store: IDBObjectStore) => Promise<T>): Promise<T> => {
     const asked = (from: IDBDatabase) => {
       const transaction = from.transaction(STORE, "readwrite");
-      const answer = answered(ask(transaction.objectStore(STORE)));
+      const answer = ask(transaction.objectStore(STORE));
       // Said, not waited for: what a page that goes has not committed is thrown away with it.
-      if (commits) transaction.commit();
+      transaction.commit();
       return answer;
     };
     return db === null ? opened.then(asked) : asked(db);
   };
+  const page = [sessionId, crypto.randomUUID()];
+  // An array sorts behind every word (IndexedDB, 2.4): all pages of the interview, and no other's.
+  const pages = IDBKeyRange.bound([sessionId], [sessionId, []]);
+  let taken: readonly IDBValidKey[] = [];
   return {
     put: async (streams) => {
       const kept: Kept = { at: epoch(), streams };
-      await within((store) => store.put(kept, sessionId));
+      await within((store) => answered(store.put(kept, page)));
     },
     take: async () => {
-      const kept: unknown = await within((store) => {
-        sweep(store, epoch() - SHELF_LIFE_MS);
-        return store.get(sessionId) as IDBRequest<unknown>;
-      }, false); // Its cursor goes on asking.
-      return isKept(kept) && epoch() - kept.at < SHELF_LIFE_MS ? kept.streams : null;
+      const [keys, all] = await within((store) => Promise.all([answered(store.getAllKeys()), answered<unknown[]>(store.getAll())]));
+      const young = keys.map((key, nth) => ({ key, kept: all[nth] })).filter(isYoung(epoch() - SHELF_LIFE_MS));
+      await within(async (store) => {
+        const old = keys.filter((key) => !young.some((known) => known.key === key));
+        await Promise.all(old.map((key) => answered(store.delete(key))));
+      });
+      const ours = young.filter(({ key }) => pages.includes(key)).sort((one, other) => one.kept.at - other.kept.at);
+      taken = ours.map(({ key }) => key);
+      return ours.flatMap(({ kept }) => kept.streams);
     },
     clear: async () => {
-      await within((store) => store.delete(sessionId));
+      await within((store) => Promise.all([page, ...taken].map((key) => answered(store.delete(key)))));
+    },
+    burn: async () => {
+      await within((store) => answered(store.delete(pages)));
     },
   };
 }
@@ -78,16 +93,9 @@ function answered<T>(request: IDBRequest<T>): Promise<T> {
   });
 }
 
-/** Speech of interviews that nobody came back to. */
-function sweep(store: IDBObjectStore, before: number): void {
-  const cursors = store.openCursor();
-  cursors.onsuccess = () => {
-    const cursor = cursors.result;
-    if (cursor === null) return;
-    const kept: unknown = cursor.value;
-    if (!isKept(kept) || kept.at < before) cursor.delete();
-    cursor.continue();
-  };
+/** Not what nobody came back to. */
+function isYoung(before: number) {
+  return (found: { key: IDBValidKey; kept: unknown }): found is { key: IDBValidKey; kept: Kept } => isKept(found.kept) && found.kept.at >= before;
 }
 
 /** We wrote it, but another version of us may have. */

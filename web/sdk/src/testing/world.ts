@@ -112,21 +112,38 @@ export class World {
     removeItem: (key) => void this.kept.delete(key),
   };
 
-  /** What stands in the browser's store. */
-  shelved: readonly StoredStream[] | null = null;
+  /** What stands in the browser's store, by the page that has put it there. */
+  readonly #shelves = new Map<object, readonly StoredStream[]>();
   pageGoes: () => void = () => undefined;
 
-  readonly shelf: ShelfPort = {
-    put: (streams) => {
-      this.shelved = streams;
-      return Promise.resolve();
-    },
-    take: () => Promise.resolve(this.shelved),
-    clear: () => {
-      this.shelved = null;
-      return Promise.resolve();
-    },
-  };
+  /** What stands in the browser's store; null: nothing. */
+  get shelved(): readonly StoredStream[] | null {
+    return this.#shelves.size > 0 ? [...this.#shelves.values()].flat() : null;
+  }
+
+  /** As a page sees it. */
+  #shelf(): ShelfPort {
+    const page = {};
+    let taken: object[] = [];
+    return {
+      put: (streams) => {
+        this.#shelves.set(page, streams);
+        return Promise.resolve();
+      },
+      take: () => {
+        taken = [...this.#shelves.keys()];
+        return Promise.resolve(this.shelved ?? []);
+      },
+      clear: () => {
+        for (const known of [page, ...taken]) this.#shelves.delete(known);
+        return Promise.resolve();
+      },
+      burn: () => {
+        this.#shelves.clear();
+        return Promise.resolve();
+      },
+    };
+  }
 
   readonly ports: Ports = {
     now: () => this.now,
@@ -165,7 +182,7 @@ export class World {
     },
     storage: this.storage,
     keeps: true,
-    shelf: () => this.shelf,
+    shelf: () => this.#shelf(),
     pageGoes: (then) => {
       this.pageGoes = then;
       return () => {
