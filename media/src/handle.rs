@@ -300,11 +300,12 @@ impl Call {
         self.tell(Action::CandidateMissed);
     }
 
-    /// The candidate's speech that was sent before `upto` is the AI's for good. `is_open`: what was sent since is of a turn that
-    /// is not (of which two minutes are kept at most); else some seconds are kept, for a turn that the AI has not told of yet.
+    /// The candidate's speech that had reached the AI as it said a word that came at `told` is its for good. `is_open`: what was sent
+    /// since is of a turn that is not (of which two minutes are kept at most); else some seconds are kept, for a turn that the AI has
+    /// not told of yet.
     /// `nth`, which rises: what is told to the browser from then on says that it knows of this ([`crate::Received::knows`]).
-    pub fn ai_has(&self, upto: Instant, is_open: bool, nth: u64) {
-        self.tell(Action::AiHas(upto, is_open, nth));
+    pub fn ai_has(&self, told: Instant, is_open: bool, nth: u64) {
+        self.tell(Action::AiHas(told, is_open, nth));
     }
 
     /// The AI leg is given up, or about to be: speech that was sent to it and is not its for good goes to the next one, before

@@ -20,7 +20,7 @@ use crate::{
 };
 
 /// An Opus packet of so few payload bytes is silence: DTX sends 1 or 2 (RFC 6716, 2.1.9; RFC 7587, 3.1.3).
-const QUIET_LEN_MAX: usize = 3;
+pub(crate) const QUIET_LEN_MAX: usize = 3;
 /// Behind the newest by more than this many packets it is not put in its place any more, but goes to the end.
 const MISORDER_MAX: usize = 128;
 

@@ -174,7 +174,7 @@ impl VirtualShard {
             Action::AiSendNext(text) => core.ai_send_next(now, &text),
             Action::AiSwitch => core.ai_switch(now),
             Action::AiDropNext => core.ai_drop_next(now),
-            Action::AiHas(upto, is_open, nth) => core.ai_has(upto, is_open, nth),
+            Action::AiHas(told, is_open, nth) => core.ai_has(told, is_open, nth),
             Action::AiAgain => core.ai_again(now),
             Action::CandidateMissed => core.candidate_missed(),
             Action::Keep(on) => core.keep(now, on),

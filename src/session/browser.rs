@@ -8,6 +8,7 @@ use super::{
     live::{Attach, Attached, Outgoing},
 };
 use serde_json::Value;
+use std::time::{Duration, Instant};
 use tokio::sync::mpsc::{self, error::TrySendError};
 use vivavoce_signaling::{
     Outbox, ServerMessage,
@@ -18,6 +19,9 @@ use vivavoce_signaling::{
 /// Frames that may wait for one socket. When it is full the socket is too slow and is closed: what mattered is told again
 /// at its next hello.
 const QUEUE: usize = 512;
+
+/// A page that has lost its socket and is there has another by then: it tries every few s.
+const BACK_WITHIN: Duration = Duration::from_secs(10);
 
 /// Close code: another socket has taken over (SPEC.md).
 const SUPERSEDED: u16 = 4409;
@@ -53,6 +57,8 @@ pub(super) struct Browser {
     ice_servers: Value,
     socket: Option<Socket>,
     next_socket: u64,
+    /// When the last of them went.
+    gone_at: Option<Instant>,
 }
 
 impl Browser {
@@ -66,6 +72,7 @@ impl Browser {
             ice_servers,
             socket: None,
             next_socket: 1,
+            gone_at: None,
         }
     }
 
@@ -74,9 +81,11 @@ impl Browser {
     ///
     /// # Errors
     /// `Superseded`: another tab took over while the network of this page was away, and is there. A page comes back by itself then,
-    /// and must not take from a person what they went on with; one that a person brings back shows no token.
+    /// and must not take from a person what they went on with; one that a person brings back shows no token. `Unavailable`: that tab
+    /// has just lost its own socket, and comes first.
     pub(super) fn attach(
         &mut self,
+        now: Instant,
         request: &Attach,
         state: State,
         heard_up_to: Option<Vec<HeardUpTo>>,
@@ -85,8 +94,16 @@ impl Browser {
             .resume
             .as_deref()
             .and_then(|token| self.keys.check(&self.session, &request.sub, token));
-        if self.socket.is_some() && shown.is_some_and(|generation| self.generations.is_passed_over(generation)) {
-            return Err(Error::Superseded);
+        if shown.is_some_and(|generation| self.generations.is_passed_over(generation)) {
+            if self.socket.is_some() {
+                return Err(Error::Superseded);
+            }
+            let gone_for = self.gone_at.map(|at| now.saturating_duration_since(at));
+            if gone_for.is_some_and(|ago| ago < BACK_WITHIN) {
+                return Err(Error::Unavailable(
+                    "another page of the interview may be back in a moment",
+                ));
+            }
         }
         let resumed = shown.is_some_and(|generation| self.generations.redeem(generation));
         let replaced = self.socket.take();
@@ -123,7 +140,10 @@ impl Browser {
     }
 
     /// That socket is gone. Answers whether it was the one that counts.
-    pub(super) fn detach(&mut self, socket: u64) -> bool {
+    pub(super) fn detach(&mut self, now: Instant, socket: u64) -> bool {
+        if socket + 1 == self.next_socket {
+            self.gone_at = Some(now);
+        }
         self.socket.take_if(|current| current.id == socket).is_some()
     }
 
@@ -188,6 +208,7 @@ impl Browser {
 mod tests {
     #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
     use super::*;
+    use crate::clock;
     use serde_json::json;
     use vivavoce_signaling::messages::{LegWord, SessionWord};
 
@@ -223,7 +244,11 @@ mod tests {
             last_seq,
             keeps: false,
         };
-        browser.attach(&request, state(), None)
+        browser.attach(clock::monotonic(), &request, state(), None)
+    }
+
+    fn detach(browser: &mut Browser, attached: &Attached) -> bool {
+        browser.detach(clock::monotonic(), attached.socket)
     }
 
     fn come(browser: &mut Browser, resume: Option<String>, last_seq: Option<u64>) -> (Attached, bool) {
@@ -258,7 +283,7 @@ mod tests {
             ["welcome", "notice"]
         );
         assert_eq!(seen[0]["resumed"], false);
-        assert!(browser.detach(first.socket));
+        assert!(detach(&mut browser, &first));
         browser.say(notice("b"));
         let resume = seen[0]["resume"].as_str().unwrap().to_owned();
         let (mut second, _) = come(&mut browser, Some(resume), seen[1]["seq"].as_u64());
@@ -291,7 +316,7 @@ mod tests {
         assert!(replaced);
         assert_eq!(drain(&mut first).last(), Some(&json!(SUPERSEDED)));
         assert!(browser.is_current(second.socket) && !browser.is_current(first.socket));
-        assert!(!browser.detach(first.socket), "what the first does no longer counts");
+        assert!(!detach(&mut browser, &first), "what the first does no longer counts");
     }
 
     #[test]
@@ -299,7 +324,7 @@ mod tests {
         let mut browser = browser();
         let (mut first, _) = come(&mut browser, None, None);
         let kept = token(&mut first);
-        assert!(browser.detach(first.socket));
+        assert!(detach(&mut browser, &first));
         let (mut second, _) = come(&mut browser, None, None);
         let refused = try_to_come(&mut browser, kept.clone(), None).map(|_| ());
         assert_eq!(refused, Err(Error::Superseded));
@@ -309,8 +334,11 @@ mod tests {
         let (again, replaced) = come(&mut browser, own.clone(), None);
         assert!(again.resumed && replaced);
         let (again, _) = come(&mut browser, own, None);
-        // once nobody else is there, the first may
-        assert!(browser.detach(again.socket));
+        // it comes first where it has only lost its socket; once nobody else is there, the first may
+        assert!(detach(&mut browser, &again));
+        let refused = try_to_come(&mut browser, kept.clone(), None).map(|_| ());
+        assert!(matches!(refused, Err(Error::Unavailable(_))), "{refused:?}");
+        browser.gone_at = browser.gone_at.map(|at| at.checked_sub(BACK_WITHIN).unwrap());
         let (first, _) = come(&mut browser, kept, None);
         assert!(browser.is_current(first.socket));
     }
@@ -340,11 +368,12 @@ mod tests {
     fn a_socket_that_went_away_is_not_called_slow() {
         let mut browser = browser();
         let (gone, _) = come(&mut browser, None, None);
-        drop(gone.outbound);
+        let socket = gone.socket;
+        drop(gone);
         assert_eq!(browser.say(notice("a")), Said::Gone);
         assert_eq!(browser.say(notice("b")), Said::Kept);
         assert!(
-            !browser.detach(gone.socket),
+            !browser.detach(clock::monotonic(), socket),
             "its detach, which comes late, says nothing new"
         );
     }

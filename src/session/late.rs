@@ -1,9 +1,11 @@
 //! What the candidate's browser kept while its way to the relay was cut: taken in bounds, and acknowledged (pure).
 //!
-//! Is: the measure of how much may come, and how far each stream has arrived, as a browser is told. Isn't: which of it is lacking
+//! Is: the measure of how much may come, and how far each stream has arrived, as a browser is told. Isn't: which of it is silence
+//! (`silence.rs`) or lacking
 //! and where it belongs (`vivavoce_media::call`).
 //! **Law:** no more speech is taken than a person can have spoken since the session began, but for what two outages hold.
 
+use super::silence::Silence;
 use std::{collections::VecDeque, time::Instant};
 use vivavoce_media::{Kept, Received};
 use vivavoce_signaling::{ServerMessage, bucket::Bucket, messages::HeardUpTo, speech::Speech};
@@ -18,6 +20,7 @@ const STREAMS_MAX: usize = 8;
 /// See the module.
 pub(super) struct Late {
     room: Bucket,
+    silence: Silence,
     /// The newest last.
     heard: VecDeque<HeardUpTo>,
     /// How often the call has been told what is the AI's for good.
@@ -31,6 +34,7 @@ impl Late {
     pub(super) fn new(now: Instant) -> Self {
         Self {
             room: Bucket::new(now, MS_BURST, MS_PER_S),
+            silence: Silence::default(),
             heard: VecDeque::new(),
             told: 0,
             written: None,
@@ -62,9 +66,15 @@ impl Late {
     }
 
     /// A frame for the call; `None`: it is too much.
-    pub(super) fn take(&mut self, now: Instant, speech: Speech) -> Option<Kept> {
+    pub(super) fn take(&mut self, now: Instant, mut speech: Speech) -> Option<Kept> {
         let ms = u32::try_from(speech.samples() / 48).unwrap_or(u32::MAX);
-        self.room.take(now, ms).then(|| Kept {
+        if !self.room.take(now, ms) {
+            return None;
+        }
+        if let Err(error) = self.silence.write_over(&mut speech) {
+            tracing::warn!(%error, "silence that a browser has kept is handed over as it is");
+        }
+        Some(Kept {
             stream: speech.stream,
             time: speech.time as u32,
             packets: speech.packets.into_iter().map(|packet| packet.opus.into()).collect(),

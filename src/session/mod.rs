@@ -14,6 +14,7 @@ mod meaning;
 mod record;
 mod registry;
 mod restore;
+mod silence;
 mod standing;
 mod supervisor;
 mod tools;

@@ -11,8 +11,6 @@ use std::{
 
 /// From the beginning of speech until the AI has told of it, at most: its detection wants some 200 ms, and the network its part.
 const ONSET_MAX: Duration = Duration::from_millis(1_500);
-/// A turn is made after a silence longer than this: what was sent so shortly before the word of it was silence.
-const SILENCE_MIN: Duration = Duration::from_millis(100);
 /// Turns that wait to be written down. Beyond, the oldest counts as written.
 const TURNS_MAX: usize = 32;
 
@@ -20,8 +18,8 @@ const TURNS_MAX: usize = 32;
 #[derive(Debug, Default)]
 pub(super) struct Turns {
     open: VecDeque<Turn>,
-    /// What was sent before is the AI's for good.
-    upto: Option<Instant>,
+    /// What had reached the AI as it said a word that came then is its for good.
+    told: Option<Instant>,
 }
 
 #[derive(Debug)]
@@ -34,8 +32,8 @@ struct Turn {
 /// What the media side is to be told.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Has {
-    /// Speech that was sent before is the AI's for good.
-    pub(super) upto: Instant,
+    /// Speech that had reached the AI as it said a word that came then is its for good.
+    pub(super) told: Instant,
     /// What was sent since is of a turn that is not.
     pub(super) is_open: bool,
 }
@@ -43,12 +41,12 @@ pub(super) struct Has {
 impl Turns {
     /// An event of the AI's. What has changed, if anything has.
     pub(super) fn read(&mut self, now: Instant, what: &What) -> Option<Has> {
-        let before = (self.upto, self.is_open());
+        let before = (self.told, self.is_open());
         match what {
             What::SpeechStarted { item_id, .. } => {
                 if !self.is_open() {
                     let onset = now.checked_sub(ONSET_MAX).unwrap_or(now);
-                    self.upto = Some(self.upto.map_or(onset, |upto| upto.max(onset)));
+                    self.told = Some(self.told.map_or(onset, |told| told.max(onset)));
                 }
                 self.turn(item_id);
             }
@@ -63,9 +61,9 @@ impl Turns {
             _ => {}
         }
         self.close(now);
-        let after = (self.upto, self.is_open());
-        let upto = self.upto.filter(|_| before != after)?;
-        Some(Has { upto, is_open: after.1 })
+        let after = (self.told, self.is_open());
+        let told = self.told.filter(|_| before != after)?;
+        Some(Has { told, is_open: after.1 })
     }
 
     /// The candidate is speaking, or has spoken and it is not written down.
@@ -101,8 +99,7 @@ impl Turns {
             if !turn.written && now.saturating_duration_since(committed) < TRANSCRIPTION_MAX {
                 return;
             }
-            let end = committed.checked_sub(SILENCE_MIN).unwrap_or(committed);
-            self.upto = Some(self.upto.map_or(end, |upto| upto.max(end)));
+            self.told = Some(self.told.map_or(committed, |told| told.max(committed)));
             self.open.pop_front();
         }
     }
@@ -143,7 +140,7 @@ mod tests {
             };
             let what = OpenAiRealtime.parse(&event.to_string()).what;
             let has = self.turns.read(self.zero + Duration::from_millis(ms), &what)?;
-            Some(((has.upto - self.zero).as_millis(), has.is_open))
+            Some(((has.told - self.zero).as_millis(), has.is_open))
         }
     }
 
@@ -153,9 +150,9 @@ mod tests {
         assert_eq!(story.at(10_000, "started", "a"), Some((8_500, true)));
         assert_eq!(story.at(14_000, "committed", "a"), None);
         assert_eq!(story.at(14_400, "other", ""), None);
-        assert_eq!(story.at(14_500, "written", "a"), Some((13_900, false)));
+        assert_eq!(story.at(14_500, "written", "a"), Some((14_000, false)));
         // the next begins at once: what is of the turn before is not said again
-        assert_eq!(story.at(15_000, "started", "b"), Some((13_900, true)));
+        assert_eq!(story.at(15_000, "started", "b"), Some((14_000, true)));
     }
 
     #[test]
@@ -166,7 +163,7 @@ mod tests {
         assert_eq!(story.at(12_500, "started", "b"), None);
         assert_eq!(story.at(14_000, "committed", "b"), None);
         assert_eq!(story.at(14_100, "written", "b"), None, "the first is not written yet");
-        assert_eq!(story.at(14_200, "failed", "a"), Some((13_900, false)));
+        assert_eq!(story.at(14_200, "failed", "a"), Some((14_000, false)));
     }
 
     #[test]
@@ -175,7 +172,7 @@ mod tests {
         story.at(10_000, "started", "a");
         story.at(12_000, "committed", "a");
         assert_eq!(story.at(31_000, "other", ""), None);
-        assert_eq!(story.at(32_000, "other", ""), Some((11_900, false)));
+        assert_eq!(story.at(32_000, "other", ""), Some((12_000, false)));
     }
 
     #[test]
@@ -187,7 +184,7 @@ mod tests {
             "nothing is known of its beginning"
         );
         assert!(story.turns.is_open());
-        assert_eq!(story.at(12_300, "written", "a"), Some((11_900, false)));
+        assert_eq!(story.at(12_300, "written", "a"), Some((12_000, false)));
         story.at(13_000, "started", "b");
         story.turns.forget();
         assert!(!story.turns.is_open());

@@ -10,8 +10,13 @@ use crate::websocket::Speech;
 use crate::{CloseCause, Event, LegEvent};
 use bytes::BytesMut;
 use std::net::SocketAddr;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 use tokio::sync::mpsc;
+
+/// To the AI and back, where that is not known; the longest that is believed; and for how long its word waited to be read.
+const ROUND_TRIP: Duration = Duration::from_millis(100);
+const ROUND_TRIP_MAX: Duration = Duration::from_secs(1);
+const UNREAD: Duration = Duration::from_millis(20);
 
 impl Core {
     /// See [`crate::Call::candidate_offer`].
@@ -278,8 +283,13 @@ impl Core {
     }
 
     /// See [`crate::Call::ai_has`].
-    pub(crate) fn ai_has(&mut self, upto: Instant, is_open: bool, nth: u64) {
-        self.kept.release(upto, is_open);
+    pub(crate) fn ai_has(&mut self, told: Instant, is_open: bool, nth: u64) {
+        let round_trip = {
+            let mut legs = self.legs[Side::Ai as usize].iter();
+            legs.find_map(|placed| placed.leg.peer_ref().round_trip())
+        };
+        let before = round_trip.unwrap_or(ROUND_TRIP).min(ROUND_TRIP_MAX) + UNREAD;
+        self.kept.release(told.checked_sub(before).unwrap_or(told), is_open);
         self.late.tell(nth);
         self.tell_late();
     }

@@ -7,6 +7,7 @@
 //! Sources rise: live speech, then what was late, then live speech again, so that `splice` joins each on to the one before.
 
 mod heard;
+mod squeeze;
 #[cfg(test)]
 mod tests;
 
@@ -14,6 +15,7 @@ use crate::rtp::{FIXED, Header, TICKS_PER_MS, opus_ticks};
 use crate::splice::Source;
 use bytes::{Bytes, BytesMut};
 use heard::{Heard, Place};
+use squeeze::{Goes, Squeeze};
 use std::cmp::Ordering;
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
@@ -88,6 +90,7 @@ pub(super) struct Late {
     /// Rises by two each time that late speech has been put in.
     turn: u32,
     gate: Option<Gate>,
+    squeeze: Squeeze,
     /// The browser has answered when it was last asked.
     is_answering: bool,
     /// Ticks that were lost, since last taken.
@@ -132,6 +135,7 @@ impl Late {
             generation: 0,
             turn: 0,
             gate: None,
+            squeeze: Squeeze::default(),
             is_answering: true,
             lost: 0,
             knows: 0,
@@ -278,11 +282,15 @@ impl Late {
         let Some(stream) = self.streams.iter_mut().find(|stream| stream.ssrc == kept.stream) else {
             return Vec::new();
         };
-        let (mut time, mut brought) = (kept.time, Vec::new());
+        let (mut time, mut brought, mut is_new) = (kept.time, Vec::new(), false);
         for payload in &kept.packets {
             let Some(ticks) = opus_ticks(payload) else { break };
             if let Some(at) = stream.heard.bring(time, ticks) {
-                brought.push((at, packet(kept.stream, at, ticks, payload)));
+                is_new = true;
+                let goes = self.squeeze.goes(payload);
+                if goes != Goes::Nowhere {
+                    brought.push((at, goes, packet(kept.stream, at, ticks, payload)));
+                }
             }
             time = time.wrapping_add(ticks);
         }
@@ -292,12 +300,15 @@ impl Late {
             let is_tail_told = stream.is_tail_wanted && is_all;
             stream.is_tail_wanted &= !is_all;
             // an answer that changes nothing is not asked for again at once: that could go on for ever
-            stream.is_telling |= !brought.is_empty() || lost > 0 || is_tail_told;
+            stream.is_telling |= is_new || lost > 0 || is_tail_told;
         }
         self.is_answering = true;
         let mut taken = Vec::with_capacity(brought.len());
-        for (at, packet) in brought {
+        for (at, goes, packet) in brought {
             self.pass_older(kept.stream, at as u32, &mut taken);
+            if goes == Goes::Joins {
+                self.turn += 2;
+            }
             taken.push((self.late_source(), packet));
         }
         match &mut self.gate {

@@ -287,7 +287,7 @@ impl Driver {
             Action::KeeperAway => core.keeper_away(now),
             Action::Kept(kept) => core.kept(now, &kept),
             Action::Release(on) => core.release_to_ai(now, on),
-            Action::AiHas(upto, is_open, nth) => core.ai_has(upto, is_open, nth),
+            Action::AiHas(told, is_open, nth) => core.ai_has(told, is_open, nth),
             Action::AiAgain => core.ai_again(now),
             Action::CandidateMissed => core.candidate_missed(),
             Action::Received(reply) => {

@@ -264,7 +264,7 @@ impl Supervisor {
         self.transcript.handle(now, wall, &event);
         self.measure(now, &event.what);
         if let Some(has) = self.turns.read(now, &event.what) {
-            self.call.ai_has(has.upto, has.is_open, self.late.next_word());
+            self.call.ai_has(has.told, has.is_open, self.late.next_word());
         }
         self.committed(&event.what);
         self.tools.read(&event.what, self.transcript.last_sequence());

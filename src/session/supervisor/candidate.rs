@@ -30,7 +30,9 @@ impl Supervisor {
                 let attached = self.attach(&request);
                 let socket = attached.as_ref().ok().map(|attached| attached.socket);
                 // whoever asked has gone meanwhile: nobody else would say that the socket is
-                if reply.send(attached).is_err() && socket.is_some_and(|socket| self.browser.detach(socket)) {
+                if reply.send(attached).is_err()
+                    && socket.is_some_and(|socket| self.browser.detach(clock::monotonic(), socket))
+                {
                     self.detached();
                 }
             }
@@ -40,7 +42,7 @@ impl Supervisor {
                 }
             }
             Command::Detach { socket } => {
-                if self.browser.detach(socket) {
+                if self.browser.detach(clock::monotonic(), socket) {
                     self.detached();
                 }
             }
@@ -101,7 +103,9 @@ impl Supervisor {
 
     fn attach(&mut self, request: &Attach) -> Result<crate::session::live::Attached, Error> {
         let state = self.state();
-        let (attached, replaced) = self.browser.attach(request, state, self.late.heard_up_to())?;
+        let (attached, replaced) = self
+            .browser
+            .attach(clock::monotonic(), request, state, self.late.heard_up_to())?;
         self.call.keep(request.keeps);
         if replaced {
             self.tell(Event::SocketDetached);
