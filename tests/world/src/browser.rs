@@ -18,8 +18,6 @@ use vivavoce_media::world::{Datagram, Far};
 /// A leg that hears nothing for so long is taken for lost; a repair that came to nothing is followed by another.
 const QUIET: Duration = Duration::from_millis(1_000);
 const AGAIN: Duration = Duration::from_millis(3_000);
-/// Without an acknowledgement for so long, what is said is put on the shelf, until the relay has it.
-const SHELVE: Duration = Duration::from_secs(2);
 /// The relay answers in milliseconds; longer than this and the socket is to blame.
 const ANSWER_MAX: Duration = Duration::from_secs(5);
 
@@ -53,14 +51,14 @@ pub struct Browser {
     offered: Option<Offered>,
     offers: usize,
     heard_at: Option<Instant>,
-    acked_at: Instant,
-    is_shelved: bool,
     tried_at: Instant,
     restarts: usize,
     /// A repair that waits for the end of a sound.
     wanted: Option<bool>,
     pub repairs: usize,
     pub ended: bool,
+    /// The leg has been up: its encoder goes on, whatever becomes of it.
+    encodes: bool,
 }
 
 impl Browser {
@@ -82,13 +80,12 @@ impl Browser {
             offered: None,
             offers: 0,
             heard_at: None,
-            acked_at: now,
-            is_shelved: false,
             tried_at: now,
             restarts: 0,
             wanted: None,
             repairs: 0,
             ended: false,
+            encodes: false,
         };
         browser.offer(now, &offer, false);
         browser
@@ -133,7 +130,8 @@ impl Browser {
 
     /// The microphone's next 20 ms. Until the leg of a page that was just loaded is up nothing is spoken: nobody is at it.
     pub fn frame(&mut self) {
-        if !self.far.is_up() {
+        self.encodes |= self.far.is_up();
+        if !self.encodes {
             if let Some(old) = &mut self.old {
                 old.far.speak(&sound::SILENCE);
             }
@@ -155,11 +153,6 @@ impl Browser {
     /// Whether a peer of its is at that address.
     pub fn has(&self, address: SocketAddr) -> bool {
         address == self.far.address || self.old.as_ref().is_some_and(|old| old.far.address == address)
-    }
-
-    /// What is kept is on the shelf, for another page.
-    pub fn is_shelved(&self) -> bool {
-        self.is_shelved
     }
 
     /// A tab that was replaced was not told so.
@@ -221,12 +214,7 @@ impl Browser {
             acks,
         } = self.page.news(&mut self.read, waiting.as_deref());
         self.ended |= ended;
-        self.is_shelved |= now - self.acked_at >= SHELVE;
         for message in acks {
-            if message["type"] == "ack" {
-                self.acked_at = now;
-                self.is_shelved &= message["lacks"].as_array().is_some_and(|lacks| !lacks.is_empty());
-            }
             self.keeping
                 .answer(&message)
                 .into_iter()
@@ -257,7 +245,7 @@ impl Browser {
         }
         let quiet = self.heard_at.is_some_and(|at| now - at >= QUIET);
         if let Some(restart) = wants.or(self.wanted.take()) {
-            if self.is_in_a_digit() && self.far.is_up() {
+            if self.is_in_a_digit() && self.encodes {
                 self.wanted = Some(restart);
             } else {
                 self.repair(now, restart);
@@ -284,19 +272,16 @@ impl Browser {
         address.set_port(address.port() + 1);
         let (far, offer) = Far::browser(now, address);
         let before = std::mem::replace(&mut self.far, far);
-        self.heard_at = None;
+        (self.heard_at, self.encodes) = (None, false);
         self.restarts = 0;
         self.offer(now, &offer, false);
         before
     }
 
-    /// The tab is loaded anew, or a second one is opened, which knows nothing of the first.
-    pub fn another_page(&mut self, now: Instant, keeps: bool, is_reload: bool) {
+    /// The tab is loaded anew, or a second one is opened, which knows nothing of the first but what that has put on the shelf.
+    pub fn another_page(&mut self, now: Instant, is_reload: bool) {
         self.wanted = None;
         let kept = if is_reload { self.page.kept() } else { Kept::default() };
-        if !keeps {
-            self.keeping.forget();
-        }
         let page = Page::open(self.wire.addr, &self.session, &self.token, kept);
         let page = std::mem::replace(&mut self.page, page);
         self.read = 0;

@@ -153,7 +153,7 @@ impl One<'_> {
                 self.deeds.push(Deed::Lock);
             }
             Fault::DiskFull(seconds) => {
-                if self.is_without() {
+                if self.is_without() || self.world.processes.sessions() == 0 {
                     self.lasts += Duration::from_secs(seconds); // nobody takes a session over whose database cannot be written
                 }
                 if let Some(disk) = &self.world.disk {
@@ -170,12 +170,9 @@ impl One<'_> {
                 vivavoce::clock::follow_the_runtime(vivavoce::clock::wall() + time::Duration::seconds(seconds));
             }
             Fault::SocketBreaks => self.browser.wire.break_all(),
-            Fault::Reloads => self.browser.another_page(at, true, true),
-            // what nobody could be sent yet is on the shelf that the tabs of a browser share
-            Fault::SecondTab => {
-                let is_shelved = self.net.is_cut || self.browser.is_shelved();
-                self.browser.another_page(at, is_shelved, false);
-            }
+            Fault::Reloads => self.browser.another_page(at, true),
+            // what the first keeps it puts on the shelf, which they share, as it is replaced
+            Fault::SecondTab => self.browser.another_page(at, false),
             Fault::Weather => {
                 self.net.weather = Weather {
                     lost: 0,

@@ -98,6 +98,21 @@ fn what_was_found_before_holds() {
         // what a process said to its last counted as heard by a page that was away already
         (110_193, 0, [(1_758, Fault::Away(100)), (3_434, Fault::TakenOver(550))]),
         (100_361, 0, [(47_973, Fault::Away(100)), (49_622, Fault::Killed(188))]),
+        // what a tab kept went with it when a second one took over, and then the process before it was written down
+        (71_904, 2_788, [(14_074, Fault::Terminated), (16_973, Fault::SecondTab)]),
+        (
+            201_065,
+            2_198,
+            [(20_128, Fault::SecondTab), (22_733, Fault::TakenOver(498))],
+        ),
+        // what is said again goes eight times as fast as it was spoken: a turn's end was taken for what came behind it
+        (
+            221_609,
+            1_485,
+            [(19_256, Fault::BothLegs), (24_894, Fault::TakenOver(664))],
+        ),
+        // a tab that was replaced while it was away came back in a moment in which the one in its place had no socket
+        (202_534, 0, [(32_235, Fault::Away(30)), (41_483, Fault::SecondTab)]),
     ];
     let mut world = World::begin();
     for (seed, late_ms, faults) in cases {
