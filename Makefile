@@ -25,7 +25,7 @@ test: ## Checks and tests everything; ends with `N passed, M failed`
 	@scripts/test.sh
 
 continuity: web ## Every fault of the table 20 times, each in an interview of its own; writes docs/continuity.md (ARGS="--row NAME --runs 5 …")
-	cargo test --locked --workspace --test continuity -- --all --runs 20 --at-once 8 --markdown docs/continuity.md $(ARGS)
+	cargo test --locked --workspace --profile world --test continuity -- --all --runs 20 --at-once 16 --markdown docs/continuity.md $(ARGS)
 
 N ?= 100
 world: ## N random interviews in virtual time, two faults each (N=20000 ARGS="--seed 1 --faults 2 --only rebinds …")

@@ -6,6 +6,7 @@
 //! still passed on, behind it. Without a gap, a packet costs a comparison and nothing waits.
 //! Sources rise: live speech, then what was late, then live speech again, so that `splice` joins each on to the one before.
 
+mod gate;
 mod heard;
 mod squeeze;
 #[cfg(test)]
@@ -14,6 +15,7 @@ mod tests;
 use crate::rtp::{FIXED, Header, TICKS_PER_MS, opus_ticks};
 use crate::splice::Source;
 use bytes::{Bytes, BytesMut};
+use gate::{Gate, OUT_OF_REACH};
 use heard::{Heard, Place};
 use squeeze::{Goes, Squeeze};
 use std::cmp::Ordering;
@@ -22,12 +24,8 @@ use std::time::{Duration, Instant};
 
 /// Live speech waits so long for a browser's first answer at least, and at most: as long as the gap, between these.
 const PATIENCE: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(4));
-/// A browser of which nothing came for so long has not heard what it was asked. Live, it sends 50 packets a second.
-const OUT_OF_REACH: Duration = Duration::from_millis(500);
 /// And so long for each further frame.
 const BETWEEN_MAX: Duration = Duration::from_secs(1);
-/// And so long in all.
-const WAIT_MAX: Duration = Duration::from_secs(20);
 /// Packets that wait, and their bytes; when either is reached, nothing waits any longer.
 const WAITING_MAX: (usize, usize) = (1100, 400 * 1024);
 /// Streams (one for each peer connection of the browser's) that are told apart; the oldest is forgotten.
@@ -82,6 +80,8 @@ pub(super) struct Late {
     is_kept: bool,
     /// It can be asked now: it has a socket.
     is_reachable: bool,
+    /// Its leg is lost: nothing comes of it.
+    is_lost: bool,
     /// The newest last.
     streams: VecDeque<Tracked>,
     /// When the newest live packet came.
@@ -115,21 +115,12 @@ struct Tracked {
     is_telling: bool,
 }
 
-/// What live speech waits behind.
-struct Gate {
-    until: Instant,
-    bound: Instant,
-    is_answered: bool,
-    /// The leg's generation, and the packet.
-    waiting: VecDeque<(u32, BytesMut)>,
-    bytes: usize,
-}
-
 impl Late {
     pub(super) fn new(now: Instant) -> Self {
         Self {
             is_kept: false,
             is_reachable: true,
+            is_lost: false,
             streams: VecDeque::new(),
             at: now,
             generation: 0,
@@ -172,7 +163,19 @@ impl Late {
         if let Some(gate) = &mut self.gate
             && self.is_answering
         {
-            gate.until = (now + patience).max(gate.until).min(gate.bound);
+            gate.wait(now, patience);
+        }
+    }
+
+    /// The browser's leg is lost, or is back, or another has taken its place.
+    pub(super) fn set_lost(&mut self, now: Instant, on: bool) {
+        let was_lost = std::mem::replace(&mut self.is_lost, on);
+        let patience = if self.is_answering { PATIENCE.1 } else { PATIENCE.0 };
+        if let Some(gate) = &mut self.gate
+            && was_lost
+            && !on
+        {
+            gate.back(now, patience);
         }
     }
 
@@ -249,14 +252,7 @@ impl Late {
             (true, false) => most,
             (false, _) => least,
         };
-        let gate = self.gate.get_or_insert(Gate {
-            until: now,
-            bound: now + WAIT_MAX,
-            is_answered: false,
-            waiting: VecDeque::new(),
-            bytes: 0,
-        });
-        gate.until = (now + patience).max(gate.until).min(gate.bound);
+        self.gate.get_or_insert_with(|| Gate::new(now)).wait(now, patience);
     }
 
     /// Keeps a live packet until what is before it has come. True: nothing is to wait any longer ([`Late::open`]).
@@ -312,10 +308,7 @@ impl Late {
             taken.push((self.late_source(), packet));
         }
         match &mut self.gate {
-            Some(gate) => {
-                gate.is_answered = true;
-                gate.until = (now + BETWEEN_MAX).min(gate.bound);
-            }
+            Some(gate) => gate.answered(now, BETWEEN_MAX),
             None if !taken.is_empty() => self.turn += 2,
             None => {}
         }
@@ -359,12 +352,12 @@ impl Late {
 
     /// Live speech has waited for long enough.
     pub(super) fn is_due(&self, now: Instant) -> bool {
-        self.gate.as_ref().is_some_and(|gate| gate.until <= now)
+        self.poll_timeout().is_some_and(|due| due <= now)
     }
 
     /// When to see [`Late::is_due`].
     pub(super) fn poll_timeout(&self) -> Option<Instant> {
-        self.gate.as_ref().map(|gate| gate.until)
+        self.gate.as_ref().map(|gate| gate.due(self.at, self.is_lost))
     }
 
     /// Nothing waits any longer: the packets that did, in order.

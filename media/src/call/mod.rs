@@ -308,6 +308,9 @@ impl Core {
                     .get(generation)
                     .map_or(now, |placed| placed.leg.peer_ref().last_heard());
                 let silent = now.saturating_duration_since(heard);
+                if side == Side::Candidate && self.legs[side as usize].is_current(generation) {
+                    self.late.set_lost(now, true);
+                }
                 self.tell_of(side, generation, LegEvent::Lost { cause, silent });
             }
             PeerEvent::Missed { since } if side == Side::Candidate => {
@@ -317,7 +320,12 @@ impl Core {
             }
             // what the AI may have missed is known by what it has told since
             PeerEvent::Missed { .. } => {}
-            PeerEvent::Back => self.tell_of(side, generation, LegEvent::Back),
+            PeerEvent::Back => {
+                if side == Side::Candidate {
+                    self.late.set_lost(now, false);
+                }
+                self.tell_of(side, generation, LegEvent::Back);
+            }
             PeerEvent::Closed { cause } => self.closed(now, side, generation, cause),
         }
     }
@@ -334,9 +342,12 @@ impl Core {
                 let heard = old.leg.peer_ref().last_heard();
                 self.discard(now, side, old);
                 if side == Side::Candidate && now.saturating_duration_since(heard) >= DEAF_MIN {
-                    self.say_again(heard);
+                    self.candidate_missed_since(heard);
                 }
             }
+        }
+        if side == Side::Candidate {
+            self.late.set_lost(now, false);
         }
         self.retune(side);
         self.tell(side, LegEvent::Up { took });
@@ -378,7 +389,7 @@ impl Core {
             self.discard(now, side, placed);
             // its successor is on its way: what nobody heard any more waits for that
             if side == Side::Candidate && is_current && self.legs[side as usize].next.is_some() {
-                self.say_again(heard);
+                self.candidate_missed_since(heard);
             }
         }
         if was_staged {

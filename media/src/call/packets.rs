@@ -174,8 +174,9 @@ impl Core {
 
     /// The candidate was last heard then, from where ours goes: what was on its way to them by then may not have arrived either.
     pub(super) fn candidate_missed_since(&mut self, heard: Instant) {
-        let round_trip = self.streams[Side::Candidate as usize].reports.stats().rtt;
-        let on_its_way = round_trip.unwrap_or_default().clamp(ON_ITS_WAY.0, ON_ITS_WAY.1);
+        let reported = self.streams[Side::Candidate as usize].reports.stats().rtt;
+        let known = reported.max(self.heard.round_trip());
+        let on_its_way = known.map_or(UNKNOWN_ON_ITS_WAY, |known| known.clamp(ON_ITS_WAY.0, ON_ITS_WAY.1));
         self.say_again(heard.checked_sub(on_its_way).unwrap_or(heard));
     }
 
@@ -223,6 +224,8 @@ impl Core {
 
 /// What was on its way to the candidate when they were last heard is a round trip's worth: at least, at most.
 const ON_ITS_WAY: (Duration, Duration) = (Duration::from_millis(40), Duration::from_millis(400));
+/// And this, while nobody has measured it.
+const UNKNOWN_ON_ITS_WAY: Duration = Duration::from_millis(120);
 
 /// RFC 7983, 7: SRTP and SRTCP, on a port that STUN and DTLS share.
 pub(crate) fn is_media(datagram: &[u8]) -> bool {

@@ -41,6 +41,8 @@ impl One<'_> {
     /// The fault has to wait.
     fn waits(&self, fault: Fault) -> bool {
         match fault {
+            // by how much it is set while no process lives, nobody knows
+            Fault::ClockJumps(_) => self.starts_at.is_some() || self.world.processes.sessions() == 0,
             // who is dead does not die; what is in memory alone, as there is no disk for it, dies with it
             Fault::Killed(_) => self.starts_at.is_some() || self.led_at.is_some() || self.is_out_of_disk(),
             // what the dead one's disk has is nobody else's
@@ -128,12 +130,12 @@ impl One<'_> {
         self.struck.extend(is_struck.then_some(fault));
         match fault {
             Fault::AiVanishes => self.calls.iter_mut().for_each(|call| call.is_gone = true),
-            Fault::AiCloses => self.calls.iter_mut().for_each(|call| call.far.close(at)),
+            Fault::AiCloses => self.ai_closes(at),
             Fault::AiExpires => self.calls.iter_mut().for_each(|call| call.expire(at)),
             Fault::AiRefuses(seconds) => {
                 self.lasts += Duration::from_secs(seconds);
                 self.refuses_until = Some(at + Duration::from_secs(seconds));
-                self.calls.iter_mut().for_each(|call| call.far.close(at));
+                self.ai_closes(at);
             }
             Fault::AiStalls(answers) => self.calls.iter_mut().for_each(|call| call.stall(at, answers)),
             Fault::Rotates(_) => {}
@@ -181,6 +183,12 @@ impl One<'_> {
                 };
             }
         }
+    }
+
+    /// Whoever has vanished does not say so.
+    fn ai_closes(&mut self, at: Instant) {
+        let calls = self.calls.iter_mut().filter(|call| !call.is_gone);
+        calls.for_each(|call| call.far.close(at));
     }
 
     fn goes_away(&mut self, at: Instant, seconds: u64) {
