@@ -114,7 +114,7 @@ fn what_was_found_before_holds() {
         // who was back for a moment between two outages was heard in the wrong order
         (303_668, 729, [(16_649, Fault::Away(5)), (21_713, Fault::Away(5))]),
         // what was on its way to a page as it was reloaded, before anybody had measured how far it is, was not said again
-        (314_083, 0, [(1_960, Fault::Reloads), (17_282, Fault::Moves)]),
+        (314_083, 1_058, [(1_960, Fault::Reloads), (17_282, Fault::Moves)]),
         // a tab that was replaced while it was away came back in a moment in which the one in its place had no socket
         (202_534, 0, [(32_235, Fault::Away(30)), (41_483, Fault::SecondTab)]),
     ];
