@@ -101,8 +101,6 @@ pub(super) struct Late {
 
 struct Tracked {
     ssrc: u32,
-    /// Its first timestamp.
-    first: u32,
     heard: Heard,
     /// Its peer connection is gone, and the browser has not said that there is no more.
     is_tail_wanted: bool,
@@ -217,7 +215,7 @@ impl Late {
         if self.streams.iter().any(|stream| stream.ssrc == header.ssrc) {
             return self.way(generation);
         }
-        let mut heard = Heard::new(header.ts);
+        let mut heard = Heard::from_first(header.ts);
         heard.live(header.seq, header.ts, ticks, 0);
         if let Some(before) = self.streams.back_mut()
             && self.is_kept
@@ -412,7 +410,7 @@ impl Late {
             match at.cmp(&from) {
                 Ordering::Less => None,
                 Ordering::Equal => Some(timestamp),
-                Ordering::Greater => Some(self.streams.get(at)?.first),
+                Ordering::Greater => Some(self.streams.get(at)?.heard.begin() as u32),
             }
         });
         let stream = self.streams.get_mut(at)?;
@@ -443,7 +441,6 @@ impl Tracked {
     fn new(ssrc: u32, heard: Heard) -> Self {
         Self {
             ssrc,
-            first: heard.begin() as u32,
             told: heard.end(),
             heard,
             is_tail_wanted: false,

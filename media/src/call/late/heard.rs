@@ -39,6 +39,8 @@ pub(super) struct Heard {
     /// What the socket has brought, in the order it came.
     brought: VecDeque<Range<u64>>,
     newest_seq: u16,
+    /// It began with a packet that need not have been the stream's first: what was spoken before was not had.
+    is_open_below: bool,
 }
 
 impl Heard {
@@ -52,6 +54,15 @@ impl Heard {
             ranges,
             brought: VecDeque::new(),
             newest_seq: 0,
+            is_open_below: false,
+        }
+    }
+
+    /// A stream whose first packet here is of that time. One that was lost before it, as its leg came up, is wanted if it is brought.
+    pub(super) fn from_first(timestamp: u32) -> Self {
+        Self {
+            is_open_below: true,
+            ..Self::new(timestamp)
         }
     }
 
@@ -95,6 +106,9 @@ impl Heard {
         }
         if at >= end {
             self.ranges.push_back(at..at + u64::from(ticks));
+            self.join();
+        } else if self.is_open_below && at < self.begin() && at + WINDOW > end {
+            self.ranges.push_front(at..(at + u64::from(ticks)).min(self.begin()));
             self.join();
         } else if !self.enter(at, ticks) {
             return None;
@@ -206,5 +220,32 @@ impl Heard {
     fn unwrap(&self, timestamp: u32) -> u64 {
         let end = self.end();
         end.wrapping_add_signed(i64::from(timestamp.wrapping_sub(end as u32) as i32))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const AT: u32 = 100 * 960;
+
+    #[test]
+    fn what_was_lost_before_the_first_that_came_is_taken_once() {
+        let mut heard = Heard::from_first(AT);
+        heard.live(7, AT, 960, 0);
+        assert!(heard.bring(AT - 1920, 960).is_some());
+        assert_eq!(heard.lacks().map(|gap| gap.end - gap.start).collect::<Vec<_>>(), [960]);
+        assert_eq!(heard.up_to() as u32, AT - 960);
+        assert!(heard.bring(AT - 960, 960).is_some());
+        assert_eq!(heard.bring(AT - 960, 960), None, "it is here");
+        assert_eq!((heard.begin() as u32, heard.up_to() as u32), (AT - 1920, AT + 960));
+        assert_eq!(heard.bring(AT.wrapping_sub(131 * 48_000), 960), None, "too old");
+    }
+
+    #[test]
+    fn what_the_record_has_is_not() {
+        let mut heard = Heard::new(AT);
+        heard.live(7, AT, 960, 0);
+        assert_eq!(heard.bring(AT - 960, 960), None);
     }
 }
