@@ -135,8 +135,8 @@ const fn row(name: &'static str, text: &'static str, gap_max_ms: i64, fault: Fau
     }
 }
 
-/// Held in all of the last runs, a dozen each: told in the table, and not yet what `make test` may fail by.
-const NOT_YET: Stands = Stands::Open("held when last run, not yet 20 times in a row");
+/// Held in all of the last 20 runs, and is told in the table; not yet what `make test` may fail by.
+const NOT_YET: Stands = Stands::Open("held 20 times when last run; not in `make test` yet");
 
 pub const ROWS: &[Row] = &[
     row("nothing", "no fault", 300, Fault::Nothing, When::Any, Stands::Holds),
