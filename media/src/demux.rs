@@ -1,8 +1,9 @@
 //! Whose datagram is it: which leg on the public port (pure).
 //!
-//! STUN requests by the local ufrag that they ask for; all else by an address that has authenticated to a leg. What fits
-//! neither is a stranger's. **Bounds:** a leg has two ufrags (over a restart) and eight addresses; the oldest goes.
-//! Every key is one that we made, or that was authenticated: nobody grows these maps from outside.
+//! STUN requests by the local ufrag that they ask for; all else by an address that has authenticated to a leg; RTP from an
+//! address that nobody knows by its SSRC, for who has moved sends media before any check. What fits none is a stranger's.
+//! **Bounds:** a leg has two ufrags (over a restart), eight addresses (the oldest goes) and one SSRC. Every key is one that we
+//! made, or that was authenticated: nobody grows these maps from outside. An SSRC is the first leg's that has it.
 
 use crate::leg::stun;
 use rustc_hash::FxHashMap;
@@ -18,11 +19,21 @@ pub(crate) struct LegKey {
     pub(crate) generation: u32,
 }
 
+/// What has authenticated to a leg, and makes it known from here on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Sign {
+    /// That its datagrams come from.
+    Address(SocketAddr),
+    /// Of its media.
+    Source(u32),
+}
+
 /// The public port's map.
 #[derive(Debug, Default)]
 pub(crate) struct Demux {
     ufrags: FxHashMap<Box<[u8]>, LegKey>,
     addresses: FxHashMap<SocketAddr, LegKey>,
+    sources: FxHashMap<u32, LegKey>,
     legs: FxHashMap<LegKey, Known>,
 }
 
@@ -30,6 +41,7 @@ pub(crate) struct Demux {
 struct Known {
     ufrags: Vec<Box<[u8]>>,
     addresses: VecDeque<SocketAddr>,
+    source: Option<u32>,
 }
 
 impl Demux {
@@ -40,7 +52,8 @@ impl Demux {
         {
             return self.ufrags.get(ufrag).copied();
         }
-        self.addresses.get(&from).copied()
+        let known = self.addresses.get(&from).copied();
+        known.or_else(|| self.sources.get(&ssrc_of(bytes)?).copied())
     }
 
     /// The ufrags that this leg goes by from here on.
@@ -56,8 +69,25 @@ impl Demux {
         }
     }
 
-    /// That address has authenticated to this leg. It may have been another's: ports are used again.
-    pub(crate) fn accept(&mut self, key: LegKey, address: SocketAddr) {
+    /// That has authenticated to this leg.
+    pub(crate) fn accept(&mut self, key: LegKey, sign: Sign) {
+        match sign {
+            Sign::Address(address) => self.accept_address(key, address),
+            Sign::Source(ssrc) => self.accept_source(key, ssrc),
+        }
+    }
+
+    fn accept_source(&mut self, key: LegKey, ssrc: u32) {
+        let Some(known) = self.legs.get_mut(&key) else { return };
+        let before = known.source.replace(ssrc);
+        if let Some(before) = before.filter(|before| *before != ssrc) {
+            self.forget_source(key, before);
+        }
+        self.sources.entry(ssrc).or_insert(key);
+    }
+
+    /// An address may have been another's: ports are used again.
+    fn accept_address(&mut self, key: LegKey, address: SocketAddr) {
         let Some(known) = self.legs.get_mut(&key) else { return };
         if !known.addresses.contains(&address) {
             known.addresses.push_back(address);
@@ -82,6 +112,15 @@ impl Demux {
         for address in known.addresses {
             self.forget(key, address);
         }
+        if let Some(ssrc) = known.source {
+            self.forget_source(key, ssrc);
+        }
+    }
+
+    fn forget_source(&mut self, key: LegKey, ssrc: u32) {
+        if self.sources.get(&ssrc) == Some(&key) {
+            self.sources.remove(&ssrc);
+        }
     }
 
     fn forget(&mut self, key: LegKey, address: SocketAddr) {
@@ -89,6 +128,13 @@ impl Demux {
             self.addresses.remove(&address);
         }
     }
+}
+
+/// The SSRC of what looks like RTP (RFC 7983; RFC 5761, 4: RTCP has packet types there that no payload type has).
+fn ssrc_of(bytes: &[u8]) -> Option<u32> {
+    let is_rtp = matches!(bytes, [128..=191, kind, ..] if !matches!(kind, 192..=223));
+    let ssrc = bytes.get(8..12)?;
+    is_rtp.then(|| u32::from_be_bytes([ssrc[0], ssrc[1], ssrc[2], ssrc[3]]))
 }
 
 #[cfg(test)]
@@ -128,7 +174,7 @@ mod tests {
             None,
             "media from an address that has not authenticated"
         );
-        demux.accept(key(1), address(1));
+        demux.accept(key(1), Sign::Address(address(1)));
         assert_eq!(demux.find(address(1), &[0x80; 40]), Some(key(1)));
         assert_eq!(
             demux.find(address(1), &asks("nobody's")),
@@ -142,11 +188,11 @@ mod tests {
         }
         // A port that a NAT gives to the next one is the next one's, and stays so when the first leaves.
         demux.name(key(2), ["second"].into_iter());
-        demux.accept(key(2), address(1));
+        demux.accept(key(2), Sign::Address(address(1)));
         demux.remove(key(1));
         assert_eq!(demux.find(address(1), &[0x16; 40]), Some(key(2)));
         assert_eq!(demux.find(address(2), &asks("old")), None);
-        demux.accept(key(1), address(9));
+        demux.accept(key(1), Sign::Address(address(9)));
         assert_eq!(
             demux.find(address(9), &[0x80; 40]),
             None,
@@ -154,16 +200,43 @@ mod tests {
         );
     }
 
+    fn rtp(ssrc: u32) -> Vec<u8> {
+        [&[0x80, 111, 0, 1, 0, 0, 0, 0][..], &ssrc.to_be_bytes(), &[0; 20]].concat()
+    }
+
+    #[test]
+    fn media_of_one_who_moved_by_its_ssrc_and_never_against_an_address() {
+        let mut demux = Demux::default();
+        for call in 1..=2 {
+            demux.name(key(call), [["one", "two"][call as usize - 1]].into_iter());
+        }
+        demux.accept(key(1), Sign::Source(7));
+        assert_eq!(demux.find(address(1), &rtp(7)), Some(key(1)));
+        assert_eq!(demux.find(address(1), &rtp(8)), None);
+        assert_eq!(demux.find(address(1), &rtp(7)[..11]), None, "too short for one");
+        let rtcp = [&[0x80, 200][..], &rtp(7)[2..]].concat();
+        assert_eq!(demux.find(address(1), &rtcp), None, "that is no RTP");
+        demux.accept(key(2), Sign::Source(7));
+        assert_eq!(demux.find(address(1), &rtp(7)), Some(key(1)), "the first keeps it");
+        demux.accept(key(2), Sign::Address(address(1)));
+        assert_eq!(demux.find(address(1), &rtp(7)), Some(key(2)), "an address decides");
+        demux.accept(key(1), Sign::Source(9));
+        assert_eq!(demux.find(address(2), &rtp(7)), None, "a leg has one");
+        assert_eq!(demux.find(address(2), &rtp(9)), Some(key(1)));
+    }
+
     #[test]
     fn the_maps_stay_bounded_and_empty_out() {
         let mut demux = Demux::default();
         demux.name(key(1), ["one"].into_iter());
         for port in 1..=1000 {
-            demux.accept(key(1), address(port));
+            demux.accept(key(1), Sign::Address(address(port)));
+            demux.accept(key(1), Sign::Source(port.into()));
         }
-        assert_eq!(demux.addresses.len(), ADDRESSES_MAX);
+        assert_eq!((demux.addresses.len(), demux.sources.len()), (ADDRESSES_MAX, 1));
         assert_eq!(demux.find(address(1000), &[0x80]), Some(key(1)));
         demux.remove(key(1));
-        assert!(demux.addresses.is_empty() && demux.ufrags.is_empty() && demux.legs.is_empty());
+        assert!(demux.addresses.is_empty() && demux.sources.is_empty());
+        assert!(demux.ufrags.is_empty() && demux.legs.is_empty());
     }
 }

@@ -292,8 +292,8 @@ impl VirtualShard {
                         live.core.close(now, CloseCause::Overrun);
                     }
                 }
-                Output::Accepted { generation, address } => {
-                    self.demux.accept(LegKey { call: id, generation }, address);
+                Output::Accepted { generation, sign } => {
+                    self.demux.accept(LegKey { call: id, generation }, sign);
                 }
                 Output::Gone {
                     side: Side::Candidate,

@@ -139,6 +139,11 @@ impl Candidate {
         self.voice.unspoken() > 0
     }
 
+    /// In the midst of a digit, or at its beginning.
+    pub fn is_in_a_digit(&self) -> bool {
+        self.voice.is_sounding()
+    }
+
     pub fn digits(&self) -> &[Digit] {
         &self.ear.digits
     }

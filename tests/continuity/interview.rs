@@ -14,7 +14,12 @@ use futures_util::FutureExt;
 use rand::{Rng, SeedableRng, rngs::SmallRng};
 use serde_json::{Value, json};
 use std::{panic::AssertUnwindSafe, time::Duration};
+use tokio::time::timeout;
 
+/// No interview takes longer: six turns, and the longest fault.
+const WHOLE_MAX: Duration = Duration::from_secs(600);
+/// Everything beside has ended by then.
+const STOP_MAX: Duration = Duration::from_secs(60);
 /// An answer that has not been heard out by then, beside what the fault itself lasts, never will be, in ms.
 const ANSWER_MS_MAX: u64 = 40_000;
 /// Pause after the interviewer's nine, in ms: at least.
@@ -43,22 +48,38 @@ pub async fn run(row: &Row, seed: u64) -> Outcome {
     defaults["mode"] = json!("exam");
     defaults["exam"] = json!({ "turns": row.turns });
     let (mut place, stack) = Place::of(row, defaults).await;
-    let driven = AssertUnwindSafe(drive(row, seed, &stack, &mut place))
-        .catch_unwind()
-        .await;
-    let mut outcome = driven.unwrap_or_else(|panic| {
-        let text = panic.downcast_ref::<String>().cloned();
-        let text = text.or_else(|| panic.downcast_ref::<&str>().map(|text| (*text).to_owned()));
-        Outcome {
-            violations: vec![format!("panicked: {}", text.unwrap_or_default())],
-            ..Outcome::default()
+    let driving = AssertUnwindSafe(drive(row, seed, &stack, &mut place)).catch_unwind();
+    let mut outcome = match timeout(WHOLE_MAX, driving).await {
+        Ok(Ok(outcome)) => outcome,
+        Ok(Err(panic)) => {
+            let text = panic.downcast_ref::<String>().cloned();
+            let text = text.or_else(|| panic.downcast_ref::<&str>().map(|text| (*text).to_owned()));
+            Outcome::broken(format!("panicked: {}", text.unwrap_or_default()))
         }
-    });
+        Err(_) => Outcome::broken(format!("not at its end after {} s", WHOLE_MAX.as_secs())),
+    };
     outcome.seed = seed;
-    stack.stop().await;
     // ends processes, and waits for them
-    let _ = tokio::task::spawn_blocking(move || drop(place)).await;
+    let ending = async {
+        stack.stop().await;
+        let _ = tokio::task::spawn_blocking(move || drop(place)).await;
+    };
+    if timeout(STOP_MAX, ending).await.is_err() {
+        let seconds = STOP_MAX.as_secs();
+        outcome
+            .violations
+            .push(format!("relay and simulator had not ended after {seconds} s"));
+    }
     outcome
+}
+
+impl Outcome {
+    fn broken(why: String) -> Self {
+        Self {
+            violations: vec![why],
+            ..Self::default()
+        }
+    }
 }
 
 struct Drive<'a> {

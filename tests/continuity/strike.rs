@@ -89,7 +89,9 @@ impl Strike {
 
     pub async fn step(&mut self, stack: &Stack, place: &mut Place, candidate: &mut Candidate) {
         let now = wall_ms();
-        if self.at_ms.is_none() && self.due_ms.is_some_and(|due| now >= due) {
+        // Nobody says the second half of a word to a page that was not there for the first: what is being said is ended.
+        let is_torn = matches!(self.fault, Fault::Reload | Fault::SecondTab) && candidate.is_in_a_digit();
+        if self.at_ms.is_none() && !is_torn && self.due_ms.is_some_and(|due| now >= due) {
             self.begin(now, stack, place, candidate).await;
         }
         if !self.is_over && self.at_ms.is_some() && self.over_ms.is_none_or(|over| now >= over) {

@@ -260,7 +260,7 @@ async fn an_interview_that_nobody_came_back_to_has_failed_for_its_true_reason() 
 }
 
 /// A page that does not speak of moving has the time that the sessions are waited for.
-pub const HANDED_WITHIN: Duration = Duration::from_secs(15);
+pub const HANDED_WITHIN: Duration = Duration::from_secs(20);
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_relay_that_is_killed_in_the_goodbye_says_it_again_and_ends() {

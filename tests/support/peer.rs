@@ -147,10 +147,15 @@ impl Voice {
         self.is_held.store(on, Ordering::Relaxed);
     }
 
-    fn is_silent(&self) -> bool {
+    /// A sound has begun, and the rest of it is still to be spoken.
+    pub fn is_sounding(&self) -> bool {
         let mouth = self.mouth.lock().unwrap();
         let is_quiet = |frame: &[i16]| frame.iter().all(|sample| sample.unsigned_abs() < QUIET);
-        self.is_held.load(Ordering::Relaxed) && mouth.front().is_none_or(|(frame, _)| is_quiet(frame))
+        mouth.front().is_some_and(|(frame, _)| !is_quiet(frame))
+    }
+
+    fn is_silent(&self) -> bool {
+        self.is_held.load(Ordering::Relaxed) && !self.is_sounding()
     }
 
     /// What was heard so far, through `read`.

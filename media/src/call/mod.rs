@@ -18,6 +18,7 @@ mod stream;
 #[cfg(test)]
 mod tests;
 
+use crate::demux::Sign;
 use crate::event::{CloseCause, Event, LegEvent};
 use crate::leg::{PeerEvent, Setup, Transmit};
 use kept::Kept;
@@ -74,7 +75,7 @@ pub(crate) enum Output {
     /// Tell the owner.
     Event(Event),
     /// Datagrams from there are this candidate leg's.
-    Accepted { generation: u32, address: SocketAddr },
+    Accepted { generation: u32, sign: Sign },
     /// That leg is gone, with its ufrags, addresses and socket.
     Gone { side: Side, generation: u32 },
 }
@@ -288,9 +289,9 @@ impl Core {
 
     fn peer_event(&mut self, now: Instant, side: Side, generation: u32, event: PeerEvent) {
         match event {
-            PeerEvent::Accepted(address) => {
+            PeerEvent::Accepted(sign) => {
                 if side == Side::Candidate {
-                    self.outputs.push_back(Output::Accepted { generation, address });
+                    self.outputs.push_back(Output::Accepted { generation, sign });
                 }
             }
             PeerEvent::Up { took } => self.up(now, side, generation, took),

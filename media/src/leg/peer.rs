@@ -19,6 +19,7 @@ use super::remedies::pair_follow::PairFollow;
 use super::remedies::use_candidate::UseCandidate;
 use super::stun::{Binding, Class, TransactionId};
 use crate::call::Error;
+use crate::demux::Sign;
 use crate::srtp::Srtp;
 use crate::{CloseCause, LossCause};
 pub(crate) use build::{Manner, Setup};
@@ -64,7 +65,7 @@ pub(crate) struct Transmit {
 #[derive(Debug, PartialEq)]
 pub(crate) enum PeerEvent {
     /// This address has authenticated: its datagrams are this leg's.
-    Accepted(SocketAddr),
+    Accepted(Sign),
     Up {
         took: Duration,
     },
@@ -115,6 +116,8 @@ pub(crate) struct Peer {
     accepted: Vec<SocketAddr>,
     shown: Vec<SocketAddr>,
     asked: VecDeque<(TransactionId, SocketAddr)>,
+    /// The SSRC of the far end's media, as last told.
+    source: Option<u32>,
     early: VecDeque<(SocketAddr, BytesMut)>,
     early_dtls: Vec<(SocketAddr, BytesMut)>,
     channels: Vec<Channel>,

@@ -383,8 +383,8 @@ impl Driver {
                     self.seed.setup.counters.overruns.bump();
                     entry.core.close(now, CloseCause::Overrun);
                 }
-                Output::Accepted { generation, address } => {
-                    self.demux.accept(LegKey { call: id, generation }, address);
+                Output::Accepted { generation, sign } => {
+                    self.demux.accept(LegKey { call: id, generation }, sign);
                 }
                 Output::Gone {
                     side: Side::Candidate,

@@ -202,14 +202,18 @@ impl Machine {
         self.actions.push_back(Action::SwitchAi);
     }
 
-    /// Keeps account of pauses; after every event.
-    pub(super) fn heed_pause(&mut self, now: Instant) {
-        let is_pause = self.is_quiet()
+    /// Nobody speaks, no answer is due, and it is not the end.
+    pub fn is_pause(&self) -> bool {
+        self.is_quiet()
             && !self.candidate_speaks
             && self.stuck_at().is_none()
             && self.go_on_at.is_none()
             && self.goodbye.is_none()
-            && self.greeted;
+    }
+
+    /// Keeps account of pauses; after every event.
+    pub(super) fn heed_pause(&mut self, now: Instant) {
+        let is_pause = self.greeted && self.is_pause();
         self.rotation.quiet_since = is_pause.then(|| self.rotation.quiet_since.unwrap_or(now));
     }
 }

@@ -14,7 +14,7 @@ const AT_ONCE: usize = 8;
 /// Sessions whose browsers are sent elsewhere at once.
 const GIVEN_AT_ONCE: usize = 32;
 /// How long one session may take to be given away: a pause is waited for, then a browser to ask for it elsewhere.
-const ONE_MAX: Duration = Duration::from_secs(8);
+const ONE_MAX: Duration = Duration::from_secs(15);
 /// And all of them.
 const ALL_MAX: Duration = Duration::from_secs(40);
 

@@ -5,12 +5,15 @@
 //! `registry.rs` after the task's end); one whom it was taken from writes nothing more.
 
 use super::{Supervisor, clock};
-use crate::session::{live::LetGo, machine::Speaking};
+use crate::session::live::LetGo;
 use std::time::{Duration, Instant};
 use vivavoce_signaling::ServerMessage;
 
-/// How long a pause is waited for before the browser is sent away in the midst of a word.
-const PAUSE_WITHIN: Duration = Duration::from_secs(3);
+/// How long a pause is waited for before the browser is sent away in the midst of a word: an answer that was due has been given
+/// by then, and what it was about has been said.
+const PAUSE_WITHIN: Duration = Duration::from_secs(10);
+/// The same, where there is nowhere to send it: the sooner this process ends, the sooner there is one.
+const PAUSE_WITHIN_ALONE: Duration = Duration::from_secs(3);
 /// How long the media side is waited for when it is left.
 const HEARD_MAX: Duration = Duration::from_millis(500);
 
@@ -22,6 +25,17 @@ pub(super) struct Moving {
     is_told: bool,
 }
 
+impl Moving {
+    fn at_the_latest(&self) -> Instant {
+        let within = if self.url.is_some() {
+            PAUSE_WITHIN
+        } else {
+            PAUSE_WITHIN_ALONE
+        };
+        self.since + within
+    }
+}
+
 impl Supervisor {
     pub(super) fn move_to(&mut self, url: Option<String>) {
         self.moving = Some(Moving {
@@ -31,16 +45,14 @@ impl Supervisor {
         });
     }
 
-    /// Sends the browser away, or lets go, once nobody speaks. A session whose browser was sent stays, and carries sound, until
-    /// another process asks for it.
+    /// Sends the browser away, or lets go, once nobody speaks and no answer is due. A session whose browser was sent stays, and
+    /// carries sound, until another process asks for it.
     pub(super) fn move_on(&mut self) {
-        // Nothing is being said, and all that was said is written down.
-        let quiet = self.machine.snapshot().speaking == Speaking::Nobody
-            && self.machine.is_quiet()
-            && self.transcript.is_settled();
+        // All that was said is written down.
+        let quiet = self.machine.is_pause() && self.transcript.is_settled();
         let now = clock::monotonic();
         let url = match &mut self.moving {
-            Some(moving) if !moving.is_told && (quiet || now >= moving.since + PAUSE_WITHIN) => {
+            Some(moving) if !moving.is_told && (quiet || now >= moving.at_the_latest()) => {
                 moving.is_told = true;
                 moving.url.clone()
             }
@@ -58,7 +70,7 @@ impl Supervisor {
 
     pub(super) fn moving_due(&self) -> Option<Instant> {
         let moving = self.moving.as_ref().filter(|moving| !moving.is_told)?;
-        Some(moving.since + PAUSE_WITHIN)
+        Some(moving.at_the_latest())
     }
 
     /// How far the candidate's speech is in the record: whoever takes the session up does not take it again.

@@ -23,6 +23,15 @@ export function useInterview(interview: Interview): InterviewState {
   return useSyncExternalStore(interview.subscribe, interview.state);
 }
 
+const seen = new WeakMap<InterviewState, number>();
+
+/** Steady time at which the page first saw the interview so: `useNow` is behind that by up to a tick. */
+export function seenAt(state: InterviewState): number {
+  const at = seen.get(state) ?? performance.now();
+  seen.set(state, at);
+  return at;
+}
+
 /** Steady and wall-clock time, renewed every `everyMs`. */
 export function useNow(everyMs: number): { readonly steady: number; readonly epoch: number } {
   const [now, setNow] = useState(() => ({ steady: performance.now(), epoch: Date.now() }));

@@ -46,7 +46,7 @@ fn what_was_said_to_an_address_that_was_left_is_said_again() {
         .iter()
         .find(|(at, _)| *at > moved + 20 * MS)
         .unwrap();
-    assert!(first.0 - moved < 800 * MS, "{:?}", first.0 - moved);
+    assert!(first.0 - moved < 250 * MS, "{:?}", first.0 - moved);
 }
 
 #[test]

@@ -150,6 +150,7 @@ impl Peer {
             accepted: Vec::new(),
             shown: Vec::new(),
             asked: VecDeque::new(),
+            source: None,
             early: VecDeque::new(),
             early_dtls: Vec::new(),
             channels: Vec::new(),

@@ -2,6 +2,7 @@
 
 use super::describe::{Credentials, Session};
 use super::{ACCEPTED_MAX, Peer, PeerEvent, SHOWN_MAX, Transmit};
+use crate::demux::Sign;
 use crate::leg::stun::{self, Ask, Binding, Class, TransactionId};
 use bytes::BytesMut;
 use std::net::SocketAddr;
@@ -124,19 +125,24 @@ impl Peer {
 
     /// A consent check, if one is due; over a restart in both sessions (RFC 8445, 2.4: the old one is used until the new one stands).
     pub(super) fn consent(&mut self, now: Instant) {
-        let (Some(to), Some(theirs), Some(ours)) = (self.dest, &self.theirs, self.ours.last()) else {
+        let Some(to) = self.dest else { return };
+        if self.setup.remedies.keepalive && self.keepalive.is_due(now, self.liveness.last_heard()) {
+            self.check(now, to);
+        }
+    }
+
+    /// Asks whoever is at that address to prove that they are the far end.
+    pub(super) fn check(&mut self, now: Instant, to: SocketAddr) {
+        let (Some(theirs), Some(ours)) = (self.theirs.clone(), self.ours.last().cloned()) else {
             return;
         };
-        let transaction: TransactionId = rand::random();
-        if !self.setup.remedies.keepalive || !self.keepalive.is_due(now, self.liveness.last_heard(), to, transaction) {
-            return;
-        }
-        let (ours, theirs) = (ours.clone(), theirs.clone());
-        self.ask(to, transaction, &Session { ours, theirs });
-        if let Some(before) = self.before.clone() {
+        for session in [Some(Session { ours, theirs }), self.before.clone()]
+            .into_iter()
+            .flatten()
+        {
             let transaction: TransactionId = rand::random();
             self.keepalive.note(now, to, transaction);
-            self.ask(to, transaction, &before);
+            self.ask(to, transaction, &session);
         }
     }
 
@@ -199,7 +205,7 @@ impl Peer {
         if let Some(at) = was_known {
             self.accepted.remove(at);
         } else {
-            self.events.push_back(PeerEvent::Accepted(address));
+            self.events.push_back(PeerEvent::Accepted(Sign::Address(address)));
             if self.accepted.len() >= ACCEPTED_MAX {
                 self.accepted.remove(0);
             }

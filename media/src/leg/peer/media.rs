@@ -2,6 +2,8 @@
 
 use super::{EARLY_MAX, Peer, PeerEvent, Transmit};
 use crate::CloseCause;
+use crate::demux::Sign;
+use crate::leg::remedies::pair_follow::Follow;
 use crate::srtp::{Profile, Srtp};
 use bytes::BytesMut;
 use rtc::statistics::StatsSelector;
@@ -37,13 +39,33 @@ impl Peer {
         }
         self.hear_from(now, from);
         if let Some(dest) = self.dest
-            && dest != from
             && self.setup.remedies.pair_follow
-            && let Some(there) = self.follow.media(from, dest)
         {
-            self.go_to(now, there);
+            match self.follow.media(from, dest) {
+                Follow::Stay => {}
+                Follow::Ask => {
+                    self.accept_address(from); // its answer is to reach us
+                    self.check(now, from);
+                }
+                Follow::Go => self.go_to(now, from),
+            }
+        }
+        if let Some(Media::Rtp(packet)) = &media {
+            self.note_source(packet);
         }
         media
+    }
+
+    /// By its SSRC the far end's media is known wherever it comes from next.
+    fn note_source(&mut self, packet: &[u8]) {
+        let ssrc = packet
+            .get(8..12)
+            .map(|it| u32::from_be_bytes([it[0], it[1], it[2], it[3]]));
+        if self.source != ssrc {
+            self.source = ssrc;
+            self.events
+                .extend(ssrc.map(|ssrc| PeerEvent::Accepted(Sign::Source(ssrc))));
+        }
     }
 
     /// Media that came before its keys, the oldest first; to be given to [`Peer::media`] again once the leg is up.

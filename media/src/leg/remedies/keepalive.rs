@@ -55,20 +55,19 @@ impl Keepalive {
         self.due.map(|due| due.min(out_of_turn))
     }
 
-    /// Whether to send a check now, of this name, to there.
-    pub(crate) fn is_due(&mut self, now: Instant, heard: Instant, to: SocketAddr, transaction: TransactionId) -> bool {
+    /// Whether to send a check now, to where media goes.
+    pub(crate) fn is_due(&mut self, now: Instant, heard: Instant) -> bool {
         match self.poll_timeout(heard) {
             Some(due) if due <= now => {
                 self.due = Some(now + self.every);
                 self.sent = Some(now);
-                self.note(now, to, transaction);
                 true
             }
             _ => false,
         }
     }
 
-    /// A check that goes out beside the beat, to prove an address.
+    /// A check goes out, of this name, to there.
     pub(crate) fn note(&mut self, now: Instant, to: SocketAddr, transaction: TransactionId) {
         if self.pending.len() >= PENDING_MAX {
             self.pending.remove(0);

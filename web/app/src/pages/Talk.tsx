@@ -2,7 +2,7 @@ import { useState } from "react";
 import { openMicrophone, presenceOf } from "@vivavoce/sdk";
 import type { Interview, InterviewState } from "@vivavoce/sdk";
 import { Keyboard, LogOut, Mic, MicOff } from "lucide-react";
-import { useHeadingFocus, useInterview, useNow, useTitle, useWakeLock } from "../hooks.js";
+import { seenAt, useHeadingFocus, useInterview, useNow, useTitle, useWakeLock } from "../hooks.js";
 import { Confirm } from "../parts/Confirm.js";
 import { Presence } from "../parts/Presence.js";
 import { Said } from "../parts/Said.js";
@@ -38,7 +38,9 @@ export function Talk({ visit, interview }: { visit: Visit; interview: Interview 
 function Table({ visit, interview, state }: { visit: Visit; interview: Interview; state: InterviewState }) {
   const { position, company, sessionId } = visit.session;
   const now = useNow(250);
-  const memory = useMemory(state, now.steady);
+  // A loss that has lasted 2 s is to be told from one that has not, also as it ends between two ticks.
+  const steady = Math.max(now.steady, seenAt(state));
+  const memory = useMemory(state, steady);
   const heading = useHeadingFocus<HTMLHeadingElement>();
   const [typing, setTyping] = useState(state.microphone.is === "none");
   const [asking, setAsking] = useState(false);
@@ -48,9 +50,9 @@ function Table({ visit, interview, state }: { visit: Visit; interview: Interview
   useTitle(`Interview: ${position.title}`);
 
   const until = dayAndTime(visit.expiresAt);
-  const words = connectionWords(state, memory, now.steady, { device: deviceOf(navigator.userAgent, navigator.maxTouchPoints), linkUntil: until });
+  const words = connectionWords(state, memory, steady, { device: deviceOf(navigator.userAgent, navigator.maxTouchPoints), linkUntil: until });
   const left = state.phase.is === "live" || state.phase.is === "ending" ? timeLeftWords(state.server?.endsAt, now.epoch) : null;
-  const unheard = state.leg.is === "lost" && now.steady - state.leg.since >= UNSPOKEN_MS;
+  const unheard = state.leg.is === "lost" && steady - state.leg.since >= UNSPOKEN_MS;
   const timeUp = state.phase.is === "ending" && state.notices.some((notice) => notice.code === "time_up");
 
   return (
@@ -69,7 +71,7 @@ function Table({ visit, interview, state }: { visit: Visit; interview: Interview
         doing={unheard ? "away" : presenceOf(state)}
         known={memory.aiSeen}
         voice={voice}
-        aside={unheard ? null : asideFor(memory, now.steady)}
+        aside={unheard ? null : asideFor(memory, steady)}
       />
       <Said captions={state.captions} pending={state.pendingWords} language={position.language} />
       <footer className="talk-foot">
