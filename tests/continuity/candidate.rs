@@ -1,5 +1,8 @@
 //! A candidate with one page: a peer, a socket, a network, and what the SDK would do about each.
 //!
+//! **Law:** a digit is said to one peer from its beginning to its end. These peers' microphone stands still while another peer is made,
+//! which no real one does, and half a digit here and half there would be two.
+//!
 //! Is: policy of the SDK as far as these rows need it (offers, restarts, tabs). Isn't: a judge; it knows nothing of what should be heard.
 
 use crate::{
@@ -45,6 +48,8 @@ pub struct Candidate {
     tried_ms: u64,
     /// Answers heard so far on this leg.
     was_up: bool,
+    /// A fresh leg waits for a digit to end.
+    is_put_off: bool,
     /// The network is said to be back: the next greeting is followed by a repair.
     is_hurried: bool,
     /// Restarts and fresh legs that the page made by itself or was asked for.
@@ -85,6 +90,7 @@ impl Candidate {
             offers: 0,
             tried_ms: 0,
             was_up: false,
+            is_put_off: false,
             is_hurried: false,
             repairs: 0,
             ended: false,
@@ -200,6 +206,7 @@ impl Candidate {
             self.page.heard(quiet);
         }
         self.was_up |= quiet.is_some_and(|quiet| quiet < QUIET_MS);
+        let wants = wants.or(std::mem::take(&mut self.is_put_off).then_some(false));
         if let Some(restart) = wants {
             self.repair(restart).await;
         } else if self.offered.is_none()
@@ -213,8 +220,13 @@ impl Candidate {
     }
 
     async fn repair(&mut self, restart: bool) {
+        let is_whole = !restart || !self.peer.is_alive();
+        if is_whole && self.is_in_a_digit() {
+            self.is_put_off = true;
+            return;
+        }
         self.repairs += 1;
-        if restart && self.peer.is_alive() {
+        if !is_whole {
             let offer = self.peer.restart().await;
             self.send_offer(&offer);
         } else {

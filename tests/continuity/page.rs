@@ -36,6 +36,9 @@ struct Told {
     heard: Option<Instant>,
 }
 
+/// In a close code's place: the relay has said where to go on, and the way leads there.
+const MOVED: u16 = 1;
+
 /// One tab's socket.
 pub struct Page {
     told: Arc<Mutex<Told>>,
@@ -183,6 +186,9 @@ async fn hold(
             }
         };
         let was_up = std::mem::take(&mut told.lock().unwrap().is_up);
+        if lost == Some(MOVED) {
+            continue; // at once
+        }
         // 4401 and the like, 1000 and a takeover: it does not come back by itself
         if let Some(code) = lost.filter(|code| *code == 1000 || (4000..4429).contains(code)) {
             told.lock().unwrap().closed = Some(code);
@@ -259,7 +265,11 @@ async fn one(
                     told.resume = Some(message["resume"].clone());
                 }
                 told.last_seq = message["seq"].as_u64().or(told.last_seq);
+                let is_moved = message["type"] == "moved";
                 told.messages.push(message);
+                if is_moved {
+                    return Some(MOVED);
+                }
             }
             Some(Ok(Message::Close(frame))) => return frame.map(|frame| frame.code.into()),
             Some(Ok(_)) => {}

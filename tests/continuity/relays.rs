@@ -40,11 +40,14 @@ impl Relays {
         database: Option<&str>,
     ) -> (Self, Stack) {
         let sim = format!("http://{}", simulator.addr());
+        let ports: Vec<SocketAddr> = (0..count).map(|_| free_port()).collect();
+        let origins: Vec<String> = ports.iter().map(|http| format!("http://{http}")).collect();
         let mut all = vec![];
-        for n in 0..count {
+        for (n, http) in ports.into_iter().enumerate() {
             let folder = data.path().join(n.to_string());
             std::fs::create_dir_all(&folder).unwrap();
-            let mut relay = Relay::new(&sim, &folder, vars, database);
+            let mut relay = Relay::new(http, &sim, &folder, vars, database);
+            relay.env.insert("RELAY_ORIGINS".into(), origins.join(","));
             if n == 0 {
                 let told = relay.command(&["migrate", "--sample"]).output().await.unwrap();
                 assert!(told.status.success(), "{}", String::from_utf8_lossy(&told.stderr));
@@ -66,12 +69,16 @@ impl Relays {
     }
 }
 
+fn free_port() -> SocketAddr {
+    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap()
+}
+
 impl Relay {
-    fn new(sim: &str, folder: &Path, vars: &[(&str, &str)], database: Option<&str>) -> Self {
-        let http = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    fn new(http: SocketAddr, sim: &str, folder: &Path, vars: &[(&str, &str)], database: Option<&str>) -> Self {
         let udp = UdpSocket::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
         let mut env = Stack::env(sim, folder);
         env.insert("LISTEN_ADDR".into(), http.to_string());
+        env.insert("RELAY_URL".into(), format!("http://{http}"));
         env.insert("UDP_PORT".into(), udp.port().to_string());
         env.insert("SHARDS".into(), "1".into());
         env.extend(database.map(|url| ("DATABASE_URL".to_owned(), url.to_owned())));
