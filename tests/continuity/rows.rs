@@ -88,17 +88,6 @@ pub enum When {
     Any,
 }
 
-/// Whether the relay has what the row is about.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Stands {
-    /// Run, and a violation fails the run.
-    Holds,
-    /// Run and told in the table; known not to hold yet.
-    Open(&'static str),
-    /// Cannot be run: what it needs is not built.
-    Missing(&'static str),
-}
-
 /// The interviewer's counts, where a row does not say otherwise; a fault strikes within as many.
 pub const TURNS: usize = 3;
 
@@ -109,7 +98,6 @@ pub struct Row {
     pub gap_max_ms: i64,
     pub fault: Fault,
     pub when: When,
-    pub stands: Stands,
     /// Of the simulator's defaults, beside exam mode; JSON.
     pub defaults: &'static str,
     /// Of the relay's environment.
@@ -120,14 +108,13 @@ pub struct Row {
     pub turns: usize,
 }
 
-const fn row(name: &'static str, text: &'static str, gap_max_ms: i64, fault: Fault, when: When, stands: Stands) -> Row {
+const fn row(name: &'static str, text: &'static str, gap_max_ms: i64, fault: Fault, when: When) -> Row {
     Row {
         name,
         text,
         gap_max_ms,
         fault,
         when,
-        stands,
         defaults: "{}",
         vars: &[],
         order: None,
@@ -135,18 +122,14 @@ const fn row(name: &'static str, text: &'static str, gap_max_ms: i64, fault: Fau
     }
 }
 
-/// Held in all of the last 20 runs, and is told in the table; not yet what `make test` may fail by.
-const NOT_YET: Stands = Stands::Open("held 20 times when last run; not in `make test` yet");
-
 pub const ROWS: &[Row] = &[
-    row("nothing", "no fault", 300, Fault::Nothing, When::Any, Stands::Holds),
+    row("nothing", "no fault", 300, Fault::Nothing, When::Any),
     row(
         "ai-vanishes-listening",
         "AI peer vanishes while the candidate speaks",
         1_500,
         Fault::Ai("vanish"),
         When::CandidateSpeaks,
-        Stands::Holds,
     ),
     row(
         "ai-vanishes-speaking",
@@ -154,7 +137,6 @@ pub const ROWS: &[Row] = &[
         1_500,
         Fault::Ai("vanish"),
         When::AiSpeaks,
-        Stands::Holds,
     ),
     row(
         "ai-channel",
@@ -162,23 +144,14 @@ pub const ROWS: &[Row] = &[
         1_000,
         Fault::Ai("close_channel"),
         When::Any,
-        Stands::Holds,
     ),
-    row(
-        "ai-dtls",
-        "AI DTLS closed",
-        1_000,
-        Fault::Ai("close_dtls"),
-        When::Any,
-        Stands::Holds,
-    ),
+    row("ai-dtls", "AI DTLS closed", 1_000, Fault::Ai("close_dtls"), When::Any),
     row(
         "ai-expired",
         "AI session expired by the service",
         1_000,
         Fault::Ai("expire"),
         When::Any,
-        Stands::Holds,
     ),
     Row {
         defaults: r#"{"lifetime_s": 18}"#,
@@ -188,7 +161,6 @@ pub const ROWS: &[Row] = &[
             300,
             Fault::Rotation,
             When::Any,
-            Stands::Holds,
         )
     },
     Row {
@@ -200,7 +172,6 @@ pub const ROWS: &[Row] = &[
             300,
             Fault::Rotation,
             When::Any,
-            Stands::Holds,
         )
     },
     Row {
@@ -214,7 +185,6 @@ pub const ROWS: &[Row] = &[
             300,
             Fault::Rotation,
             When::Any,
-            Stands::Holds,
         )
     },
     Row {
@@ -228,7 +198,6 @@ pub const ROWS: &[Row] = &[
             300,
             Fault::WebRtcReturns,
             When::Any,
-            Stands::Holds,
         )
     },
     row(
@@ -237,7 +206,6 @@ pub const ROWS: &[Row] = &[
         1_500,
         Fault::AiRefuses,
         When::Any,
-        Stands::Holds,
     ),
     row(
         "ai-stuck",
@@ -245,7 +213,6 @@ pub const ROWS: &[Row] = &[
         5_000,
         Fault::AiStuck,
         When::CandidateSpeaks,
-        Stands::Holds,
     ),
     row(
         "moves",
@@ -253,7 +220,6 @@ pub const ROWS: &[Row] = &[
         1_000,
         Fault::Moves,
         When::Any,
-        NOT_YET,
     ),
     row(
         "away-5",
@@ -261,7 +227,6 @@ pub const ROWS: &[Row] = &[
         1_000,
         Fault::Away(5),
         When::Any,
-        Stands::Holds,
     ),
     row(
         "away-30",
@@ -269,7 +234,6 @@ pub const ROWS: &[Row] = &[
         1_000,
         Fault::Away(30),
         When::Any,
-        Stands::Holds,
     ),
     row(
         "away-100",
@@ -277,48 +241,30 @@ pub const ROWS: &[Row] = &[
         1_000,
         Fault::Away(100),
         When::Any,
-        Stands::Holds,
     ),
-    row(
-        "socket",
-        "socket lost, media well",
-        0,
-        Fault::SocketLost,
-        When::Any,
-        Stands::Holds,
-    ),
+    row("socket", "socket lost, media well", 0, Fault::SocketLost, When::Any),
     row(
         "socket-5",
         "socket away for 5 s, media well",
         0,
         Fault::SocketAway,
         When::Any,
-        Stands::Holds,
     ),
-    row("reload", "tab reloaded", 2_000, Fault::Reload, When::Any, Stands::Holds),
+    row("reload", "tab reloaded", 2_000, Fault::Reload, When::Any),
     row(
         "second-tab",
         "second tab takes over",
         2_000,
         Fault::SecondTab,
         When::Any,
-        NOT_YET,
     ),
-    row(
-        "both-legs",
-        "both legs at once",
-        2_000,
-        Fault::BothLegs,
-        When::Any,
-        Stands::Holds,
-    ),
+    row("both-legs", "both legs at once", 2_000, Fault::BothLegs, When::Any),
     row(
         "kill-same",
         "`kill -9` of the process, restarted at once",
         3_000,
         Fault::KilledAndBack,
         When::Any,
-        NOT_YET,
     ),
     row(
         "kill-other",
@@ -326,7 +272,6 @@ pub const ROWS: &[Row] = &[
         3_000,
         Fault::KilledForAnother,
         When::Any,
-        NOT_YET,
     ),
     row(
         "term",
@@ -334,7 +279,6 @@ pub const ROWS: &[Row] = &[
         1_000,
         Fault::Terminated,
         When::Any,
-        NOT_YET,
     ),
     row(
         "store-stopped",
@@ -342,16 +286,14 @@ pub const ROWS: &[Row] = &[
         0,
         Fault::StoreStopped,
         When::Any,
-        Stands::Holds,
     ),
-    row("disk-full", "disk full", 0, Fault::DiskFull, When::Any, NOT_YET),
+    row("disk-full", "disk full", 0, Fault::DiskFull, When::Any),
     row(
         "microphone",
         "microphone ended by the system and given back",
         1_000,
         Fault::Microphone,
         When::Any,
-        NOT_YET,
     ),
     row(
         "several",
@@ -359,6 +301,5 @@ pub const ROWS: &[Row] = &[
         i64::MAX,
         Fault::Several,
         When::Any,
-        NOT_YET,
     ),
 ];

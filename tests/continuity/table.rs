@@ -3,7 +3,7 @@
 use crate::{
     interview::Outcome,
     measure::percentile,
-    rows::{ROWS, Row, Stands},
+    rows::{ROWS, Row},
 };
 use std::fmt::Write;
 
@@ -88,16 +88,13 @@ impl Table {
             String::from("| fault | n | gap, bound | p50 | p95 | not held |\n| --- | --- | --- | --- | --- | --- |\n");
         for row in ROWS {
             let bound = bound(row);
-            let _ = match (self.lines.iter().find(|line| line.row.name == row.name), row.stands) {
-                (Some(line), _) => writeln!(
+            let _ = match self.lines.iter().find(|line| line.row.name == row.name) {
+                Some(line) => writeln!(
                     text,
                     "| {} | {} | {bound} ms | {} ms | {} ms | {} |",
                     row.text, line.n, line.p50_ms, line.p95_ms, line.violated
                 ),
-                (None, Stands::Missing(why) | Stands::Open(why)) => {
-                    writeln!(text, "| {} | 0 | {bound} ms | | | not run: {why} |", row.text)
-                }
-                (None, Stands::Holds) => writeln!(text, "| {} | 0 | {bound} ms | | | not run |", row.text),
+                None => writeln!(text, "| {} | 0 | {bound} ms | | | not run |", row.text),
             };
         }
         let _ = writeln!(

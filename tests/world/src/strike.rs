@@ -40,6 +40,10 @@ impl One<'_> {
 
     /// The fault has to wait.
     fn waits(&self, fault: Fault) -> bool {
+        let is_of_a_process = matches!(fault, Fault::Killed(_) | Fault::TakenOver(_) | Fault::Terminated);
+        if is_of_a_process && !self.deeds.is_empty() {
+            return true; // one after the other: who is to lead is known only when that is done
+        }
         match fault {
             // by how much it is set while no process lives, nobody knows
             Fault::ClockJumps(_) => self.starts_at.is_some() || self.world.processes.sessions() == 0,
