@@ -24,8 +24,6 @@ use vivavoce_media::Shard;
 pub const SERVERS: usize = 2;
 /// How often tasks of one runtime are let go on before the other has its turn.
 const YIELDS: usize = 1;
-/// What a process that begins needs is free by then, in real time.
-const PATIENCE: Duration = Duration::from_secs(10);
 
 enum Order {
     Start(Start),
@@ -204,13 +202,10 @@ async fn begin(from: Instant, start: Start) -> (Running, Instant) {
     let Start { config, shards, .. } = start;
     let late = from.saturating_duration_since(now());
     tokio::time::advance(late).await;
-    let began = std::time::Instant::now();
     loop {
         match app::start_on(config(), Some(shards.clone())).await {
-            // a thread of the dead one's still closes its file, or something of this machine's had the port just now
-            Err(app::Error::Journal(journal::Error::InUse) | app::Error::Bind { .. }) if began.elapsed() < PATIENCE => {
-                std::thread::sleep(Duration::from_micros(200));
-            }
+            // the dead one's thread still closes its file
+            Err(app::Error::Journal(journal::Error::InUse)) => std::thread::sleep(Duration::from_micros(200)),
             started => return (started.expect("it starts"), now()),
         }
     }
