@@ -226,11 +226,11 @@ impl Candidate {
             return;
         }
         self.repairs += 1;
-        if !is_whole {
+        if is_whole {
+            self.another_leg().await;
+        } else {
             let offer = self.peer.restart().await;
             self.send_offer(&offer);
-        } else {
-            self.another_leg().await;
         }
     }
 
