@@ -8,15 +8,17 @@
 
 mod gate;
 mod heard;
+mod socket;
 mod squeeze;
 #[cfg(test)]
 mod tests;
 
 use crate::rtp::{FIXED, Header, TICKS_PER_MS, opus_ticks};
 use crate::splice::Source;
-use bytes::{Bytes, BytesMut};
+use bytes::BytesMut;
 use gate::{Gate, OUT_OF_REACH};
-use heard::{Heard, Place};
+use heard::{GAP_MIN, Heard, Place};
+pub use socket::{Kept, Received};
 use squeeze::{Goes, Squeeze};
 use std::cmp::Ordering;
 use std::collections::VecDeque;
@@ -32,34 +34,10 @@ const WAITING_MAX: (usize, usize) = (1100, 400 * 1024);
 const STREAMS_MAX: usize = 4;
 /// What is told of a stream at once; the rest is told once these are filled.
 const LACKS_MAX: usize = 16;
+/// A browser may speak so much before we know its leg to be up, in ticks: half a second.
+const HEAD_MORE: u64 = 500 * TICKS_PER_MS as u64;
 /// An Opus packet of 20 ms, which is what browsers send.
 const USUAL: u32 = 20 * TICKS_PER_MS;
-
-/// Speech that a browser has kept, in the order it was spoken.
-#[derive(Debug)]
-pub struct Kept {
-    /// The RTP stream that it was made for, by SSRC.
-    pub stream: u32,
-    /// RTP timestamp of the first packet; each begins where the one before ends.
-    pub time: u32,
-    /// Opus packets.
-    pub packets: Vec<Bytes>,
-    /// Of what was asked for, nothing more is coming that was spoken before the end of these.
-    pub is_last: bool,
-}
-
-/// How far one stream of the candidate's has arrived.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Received {
-    /// The RTP stream, by SSRC.
-    pub stream: u32,
-    /// RTP timestamp up to which nothing more is wanted.
-    pub up_to: u32,
-    /// RTP timestamps from and to which it is lacking and wanted now; without a second: to its end.
-    pub lacks: Vec<(u32, Option<u32>)>,
-    /// Which word of what is the AI's for good had come by then ([`crate::Call::ai_has`]); 0: none.
-    pub knows: u64,
-}
 
 /// Where a live packet goes.
 #[derive(Debug, PartialEq, Eq)]
@@ -86,6 +64,8 @@ pub(super) struct Late {
     streams: VecDeque<Tracked>,
     /// When the newest live packet came.
     at: Instant,
+    /// When the newest leg came up.
+    up_at: Instant,
     generation: u32,
     /// Rises by two each time that late speech has been put in.
     turn: u32,
@@ -121,6 +101,7 @@ impl Late {
             is_lost: false,
             streams: VecDeque::new(),
             at: now,
+            up_at: now,
             generation: 0,
             turn: 0,
             gate: None,
@@ -165,7 +146,13 @@ impl Late {
         }
     }
 
-    /// The browser's leg is lost, or is back, or another has taken its place.
+    /// Another leg of the browser's has come up: it speaks from now on.
+    pub(super) fn set_up(&mut self, now: Instant) {
+        self.up_at = now;
+        self.set_lost(now, false);
+    }
+
+    /// The browser's leg is lost, or is back.
     pub(super) fn set_lost(&mut self, now: Instant, on: bool) {
         let was_lost = std::mem::replace(&mut self.is_lost, on);
         let patience = if self.is_answering { PATIENCE.1 } else { PATIENCE.0 };
@@ -215,12 +202,22 @@ impl Late {
         if self.streams.iter().any(|stream| stream.ssrc == header.ssrc) {
             return self.way(generation);
         }
-        let mut heard = Heard::from_first(header.ts);
-        heard.live(header.seq, header.ts, ticks, 0);
+        // a leg whose network was cut as it came up has spoken since, and none of that has come
+        let head = ticks_of(now.saturating_duration_since(self.up_at));
+        let head = if self.is_kept && head >= GAP_MIN {
+            head + HEAD_MORE
+        } else {
+            0
+        };
+        let mut stream = Tracked::new(header.ssrc, Heard::from_first(header.ts, head));
+        stream.heard.live(header.seq, header.ts, ticks, 0);
+        (stream.is_telling, stream.is_awaited) = (head > 0, head > 0);
         if let Some(before) = self.streams.back_mut()
             && self.is_kept
         {
             (before.is_tail_wanted, before.is_telling, before.is_awaited) = (true, true, true);
+            self.shut(now, passed);
+        } else if head > 0 {
             self.shut(now, passed);
         }
         if self.streams.len() >= STREAMS_MAX
@@ -228,7 +225,7 @@ impl Late {
         {
             self.lost += oldest.heard.settle();
         }
-        self.streams.push_back(Tracked::new(header.ssrc, heard));
+        self.streams.push_back(stream);
         self.way(generation)
     }
 

@@ -348,7 +348,7 @@ impl Core {
             }
         }
         if side == Side::Candidate {
-            self.late.set_lost(now, false);
+            self.late.set_up(now);
         }
         self.retune(side);
         self.tell(side, LegEvent::Up { took });

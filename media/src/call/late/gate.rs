@@ -74,6 +74,7 @@ impl Gate {
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::super::*;
+    use bytes::Bytes;
 
     const STREAM: u32 = 7;
 
@@ -182,6 +183,41 @@ mod tests {
         assert_eq!(speaker.on.len(), 10);
         speaker.pass(100);
         assert_eq!(speaker.on.last(), Some(&60));
+    }
+
+    /// Its network was cut as its leg came up: nothing of the stream is known but what comes when it is back.
+    #[test]
+    fn a_leg_that_was_up_before_any_of_it_came_is_asked_for_its_beginning() {
+        let mut speaker = Speaker::new();
+        speaker.late.set_up(speaker.now);
+        speaker.pass(5_000);
+        speaker.live(250..253);
+        let told = speaker.late.poll_told(|| None).unwrap();
+        let begin = (250_u32 * 960).wrapping_sub(5_500 * 48);
+        assert_eq!(
+            (told.up_to, told.lacks),
+            (begin, vec![(begin, Some(250 * 960))]),
+            "the browser drops none of it"
+        );
+        assert!(speaker.on.is_empty());
+        speaker.kept(0..250);
+        speaker.live(253..255);
+        assert_eq!(speaker.on, (0..255).collect::<Vec<u16>>());
+        assert_eq!(speaker.late.take_lost_ms(), 0);
+
+        let mut mute = Speaker::new();
+        mute.late.set_up(mute.now);
+        mute.pass(5_000);
+        mute.live(250..252);
+        mute.kept(250..250);
+        assert_eq!(mute.on, [250, 251], "there was none");
+        assert_eq!(mute.late.take_lost_ms(), 0);
+
+        let mut prompt = Speaker::new();
+        prompt.late.set_up(prompt.now);
+        prompt.pass(60);
+        prompt.live(0..2);
+        assert_eq!(prompt.on, [0, 1], "nobody waits");
     }
 
     const LOST_MAX_MS: u64 = 130_000;

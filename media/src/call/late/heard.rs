@@ -10,7 +10,7 @@ use std::ops::Range;
 /// Ticks of the 48 kHz clock in a second.
 const SECOND: u64 = 48_000;
 /// Fewer ticks in a row that are missing are the network's ordinary loss, which FEC and concealment mend: 100 ms.
-const GAP_MIN: u64 = SECOND / 10;
+pub(super) const GAP_MIN: u64 = SECOND / 10;
 /// How far back from the newest a gap may lie and still be filled: 130 s, so that an outage of 120 s is whole.
 const WINDOW: u64 = 130 * SECOND;
 /// Stretches that are told apart; beyond it the oldest gap is given up.
@@ -41,6 +41,8 @@ pub(super) struct Heard {
     newest_seq: u16,
     /// It began with a packet that need not have been the stream's first: what was spoken before was not had.
     is_open_below: bool,
+    /// Nothing is known to have been spoken before: a gap there is no loss.
+    first: u64,
 }
 
 impl Heard {
@@ -55,15 +57,21 @@ impl Heard {
             brought: VecDeque::new(),
             newest_seq: 0,
             is_open_below: false,
+            first: 0,
         }
     }
 
-    /// A stream whose first packet here is of that time. One that was lost before it, as its leg came up, is wanted if it is brought.
-    pub(super) fn from_first(timestamp: u32) -> Self {
-        Self {
-            is_open_below: true,
-            ..Self::new(timestamp)
+    /// A stream whose first packet here is of that time. One that was lost before it, as its leg came up, is wanted if it is brought;
+    /// so many ticks before it are lacking.
+    pub(super) fn from_first(timestamp: u32, lacking: u64) -> Self {
+        let mut heard = Self::new(timestamp);
+        heard.is_open_below = true;
+        heard.first = heard.begin();
+        if lacking > 0 {
+            let begin = heard.first - lacking.min(WINDOW);
+            heard.ranges.push_front(begin..begin);
         }
+        heard
     }
 
     /// A packet came by the leg, `passed` ticks after the one before.
@@ -205,7 +213,7 @@ impl Heard {
         while is_too_much(&self.ranges) {
             let Some(first) = self.ranges.pop_front() else { break };
             if let Some(second) = self.ranges.front_mut() {
-                lost += second.start - first.end;
+                lost += second.start.max(self.first) - first.end.max(self.first);
                 second.start = first.start;
             }
         }
@@ -231,7 +239,7 @@ mod tests {
 
     #[test]
     fn what_was_lost_before_the_first_that_came_is_taken_once() {
-        let mut heard = Heard::from_first(AT);
+        let mut heard = Heard::from_first(AT, 0);
         heard.live(7, AT, 960, 0);
         assert!(heard.bring(AT - 1920, 960).is_some());
         assert_eq!(heard.lacks().map(|gap| gap.end - gap.start).collect::<Vec<_>>(), [960]);
@@ -240,6 +248,22 @@ mod tests {
         assert_eq!(heard.bring(AT - 960, 960), None, "it is here");
         assert_eq!((heard.begin() as u32, heard.up_to() as u32), (AT - 1920, AT + 960));
         assert_eq!(heard.bring(AT.wrapping_sub(131 * 48_000), 960), None, "too old");
+    }
+
+    #[test]
+    fn what_it_may_have_begun_with_is_asked_for_and_is_no_loss() {
+        let mut heard = Heard::from_first(AT, 4_800);
+        assert_eq!(heard.live(7, AT, 960, 0), Place::Next);
+        assert_eq!((heard.up_to() as u32, heard.end() as u32), (AT - 4_800, AT + 960));
+        assert_eq!(
+            heard.lacks().map(|gap| gap.end - gap.start).collect::<Vec<_>>(),
+            [4_800]
+        );
+        assert!(heard.bring(AT - 1_920, 960).is_some());
+        assert_eq!(heard.settle_until(AT), (0, false), "what was not spoken is not lost");
+        assert_eq!(heard.up_to() as u32, AT + 960);
+        heard.live(20, AT + 9_600, 960, 9_600);
+        assert_eq!(heard.settle(), 8_640, "what was is");
     }
 
     #[test]

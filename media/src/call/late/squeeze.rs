@@ -55,6 +55,7 @@ impl Squeeze {
 mod tests {
     use super::super::*;
     use super::*;
+    use bytes::Bytes;
 
     const SOUND: &[u8] = &[9 << 3, 1, 2, 3];
     /// As the session writes it, and as an encoder with DTX does.

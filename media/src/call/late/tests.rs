@@ -1,6 +1,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use super::*;
+use bytes::Bytes;
 use proptest::prelude::*;
 use std::collections::BTreeMap;
 
@@ -67,6 +68,9 @@ impl World {
         ]
         .concat();
         let header = Header::parse(&bytes).unwrap();
+        if generation > self.late.generation {
+            self.late.set_up(self.now);
+        }
         match self.late.live(self.now, generation, &header, &bytes) {
             Way::On(source) | Way::Before(source) => self.goes(source, &bytes),
             Way::Wait => {
