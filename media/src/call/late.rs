@@ -17,7 +17,7 @@ use crate::rtp::{FIXED, Header, TICKS_PER_MS, opus_ticks};
 use crate::splice::Source;
 use bytes::BytesMut;
 use gate::{Gate, OUT_OF_REACH};
-use heard::{GAP_MIN, Heard, Place};
+use heard::{Heard, Place};
 pub use socket::{Kept, Received};
 use squeeze::{Goes, Squeeze};
 use std::cmp::Ordering;
@@ -34,6 +34,9 @@ const WAITING_MAX: (usize, usize) = (1100, 400 * 1024);
 const STREAMS_MAX: usize = 4;
 /// What is told of a stream at once; the rest is told once these are filled.
 const LACKS_MAX: usize = 16;
+/// A leg that has been up for so long before anything of its stream came was cut, in ticks: 1 s. A page that has just come may
+/// take a few hundred ms to speak, and its answer to a question about that would cut short the wait for what it has on its shelf.
+const HEAD_MIN: u64 = 1_000 * TICKS_PER_MS as u64;
 /// A browser may speak so much before we know its leg to be up, in ticks: half a second.
 const HEAD_MORE: u64 = 500 * TICKS_PER_MS as u64;
 /// An Opus packet of 20 ms, which is what browsers send.
@@ -204,7 +207,7 @@ impl Late {
         }
         // a leg whose network was cut as it came up has spoken since, and none of that has come
         let head = ticks_of(now.saturating_duration_since(self.up_at));
-        let head = if self.is_kept && head >= GAP_MIN {
+        let head = if self.is_kept && head >= HEAD_MIN {
             head + HEAD_MORE
         } else {
             0

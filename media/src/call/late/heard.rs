@@ -10,7 +10,7 @@ use std::ops::Range;
 /// Ticks of the 48 kHz clock in a second.
 const SECOND: u64 = 48_000;
 /// Fewer ticks in a row that are missing are the network's ordinary loss, which FEC and concealment mend: 100 ms.
-pub(super) const GAP_MIN: u64 = SECOND / 10;
+const GAP_MIN: u64 = SECOND / 10;
 /// How far back from the newest a gap may lie and still be filled: 130 s, so that an outage of 120 s is whole.
 const WINDOW: u64 = 130 * SECOND;
 /// Stretches that are told apart; beyond it the oldest gap is given up.
