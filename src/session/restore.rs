@@ -117,9 +117,10 @@ mod tests {
             (Some(10_000), 5_220, Some("zero ones twos tree four")),
             (
                 Some(10_000),
-                10_000,
+                9_700,
                 Some("zero ones twos tree four five sixs sevn eigt"),
             ),
+            (Some(10_000), 10_000, Some(WORDS)), // but for the end of a word
             (Some(10_000), 10_120, None),
             (Some(10_000), 60_000, None),
         ];

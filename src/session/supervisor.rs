@@ -65,6 +65,8 @@ struct Supervisor {
     /// For how long a leg that is being given up had not been heard.
     ai_silent: Duration,
     candidate_silent: Duration,
+    /// While the candidate cannot hear: until when they have heard.
+    deaf_since: Option<time::OffsetDateTime>,
     record: Record,
     browser: Browser,
     late: Late,
@@ -165,6 +167,7 @@ pub(super) async fn new(
         is_open: false,
         ai_silent: Duration::ZERO,
         candidate_silent: Duration::ZERO,
+        deaf_since: None,
         record,
         browser: Browser::new(
             id.to_string(),

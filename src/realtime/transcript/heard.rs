@@ -14,6 +14,9 @@ const PLAUSIBLE_PER_S: std::ops::RangeInclusive<f64> = 2.0..=40.0;
 /// Shorter sounds teach nothing.
 const LESSON_MIN: Duration = Duration::milliseconds(1000);
 
+/// Who has heard so much of a word has understood it. With all of it asked for, two words would often be said again where one was cut.
+const UNDERSTOOD: f64 = 0.75;
+
 /// What is known of the voice's rate.
 #[derive(Debug, Default)]
 pub(crate) struct Rate {
@@ -33,18 +36,29 @@ impl Rate {
 
     /// The beginning of `text` that fits in `ms` of sound; `whole_ms`: how long all of it would have been, if known.
     pub(crate) fn heard<'a>(&self, text: &'a str, ms: i64, whole_ms: Option<f64>) -> &'a str {
-        let chars = text.chars().count();
-        let ms = ms.max(0) as f64;
-        let fits = match whole_ms {
-            Some(whole) if whole >= 1.0 => chars as f64 * (ms / whole),
-            _ => self.per_second(text) * ms / 1000.0,
-        };
-        prefix(text, if fits >= chars as f64 { chars } else { fits as usize })
+        prefix(text, self.fits(text, ms, whole_ms))
     }
 
     /// True if all of `text` fits in `ms` of sound, by what is known: its length, or a rate that has been learnt.
     pub(super) fn covers(&self, text: &str, ms: i64, whole_ms: Option<f64>) -> bool {
-        (whole_ms.is_some() || self.seconds > 0.0) && self.heard(text, ms, whole_ms) == text
+        let is_known = whole_ms.is_some() || self.seconds > 0.0;
+        is_known && self.fits(text, ms, whole_ms) >= text.chars().count() as f64
+    }
+
+    /// For how long `text` sounds, if that is known: by the length of its sound, or by a rate that has been learnt.
+    pub(super) fn lasts(&self, text: &str, whole_ms: Option<f64>) -> Option<Duration> {
+        let by_rate = || (self.seconds > 0.0).then(|| text.chars().count() as f64 / self.per_second(text));
+        let seconds = whole_ms.map(|ms| ms / 1000.0).or_else(by_rate)?;
+        Some(Duration::seconds_f64(seconds.clamp(0.0, 86_400.0)))
+    }
+
+    /// Characters.
+    fn fits(&self, text: &str, ms: i64, whole_ms: Option<f64>) -> f64 {
+        let ms = ms.max(0) as f64;
+        match whole_ms {
+            Some(whole) if whole >= 1.0 => text.chars().count() as f64 * (ms / whole),
+            _ => self.per_second(text) * ms / 1000.0,
+        }
     }
 
     fn per_second(&self, text: &str) -> f64 {
@@ -60,20 +74,21 @@ impl Rate {
     }
 }
 
-/// The first `chars` characters, back to the end of a word.
-fn prefix(text: &str, chars: usize) -> &str {
-    let Some((mut end, next)) = text.char_indices().nth(chars) else {
+/// The first `fits` characters, to the end of a word: of the word that is cut, if so much of it is in that it is understood, else of the
+/// one before.
+fn prefix(text: &str, fits: f64) -> &str {
+    let Some((at, next)) = text.char_indices().nth(fits as usize) else {
         return text;
     };
-    if is_of_word(next) {
-        // Back over the word that is cut: what is left ends where a word ends.
-        while let Some(last) = text[..end].chars().next_back()
-            && is_of_word(last)
-        {
-            end -= last.len_utf8();
-        }
+    if !is_of_word(next) {
+        return text[..at].trim_end();
     }
-    text[..end].trim_end()
+    let before = &text[..at];
+    let start = before.trim_end_matches(is_of_word).len();
+    let end = at + text[at..].find(|c| !is_of_word(c)).unwrap_or(text.len() - at);
+    let chars = |from: usize, to: usize| text[from..to].chars().count() as f64;
+    let is_in = (fits.fract() + chars(start, at)) / chars(start, end);
+    text[..if is_in >= UNDERSTOOD { end } else { start }].trim_end()
 }
 
 /// A letter of a script that parts words by blanks.
@@ -93,19 +108,22 @@ mod tests {
     #[test]
     fn a_prefix_ends_where_a_word_ends() {
         let table = [
-            ("one two three", 0, ""),
-            ("one two three", 2, ""),
-            ("one two three", 3, "one"),
-            ("one two three", 4, "one"),
-            ("one two three", 6, "one"),
-            ("one two three", 7, "one two"),
-            ("one two three", 13, "one two three"),
-            ("one two three", 99, "one two three"),
-            ("Don't stop.", 4, ""),
-            ("Don't stop.", 10, "Don't stop"),
-            ("größer als ß", 8, "größer"),
-            ("我们开始吧。", 3, "我们开"),
-            ("", 3, ""),
+            ("one two three", 0.0, ""),
+            ("one two three", 2.2, ""),
+            ("one two three", 2.3, "one"),
+            ("one two three", 3.0, "one"),
+            ("one two three", 4.0, "one"),
+            ("one two three", 6.2, "one"),
+            ("one two three", 6.3, "one two"),
+            ("one two three", 11.7, "one two"),
+            ("one two three", 11.8, "one two three"),
+            ("one two three", 99.0, "one two three"),
+            ("Don't stop.", 3.7, ""),
+            ("Don't stop.", 10.0, "Don't stop"),
+            ("größer als ß", 8.0, "größer"),
+            ("we, unterwegs", 11.0, "we, unterwegs"),
+            ("我们开始吧。", 3.9, "我们开"),
+            ("", 3.0, ""),
         ];
         for (text, chars, heard) in table {
             assert_eq!(prefix(text, chars), heard, "{text:?} {chars}");

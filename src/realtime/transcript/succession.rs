@@ -110,7 +110,16 @@ impl Transcript {
             if item.speaker != Some(Speaker::Ai) || item.hidden || !self.is_last_of_response(id, item) {
                 continue;
             }
-            let ended = [response.stopped, response.cleared].into_iter().flatten().min();
+            let said = item.said().text;
+            let whole = response.ending.is_some() && !response.was_cut_short();
+            let mut ended = [response.stopped, response.cleared].into_iter().flatten().min();
+            // what came all at once, as to a process that had stood still, takes its time to be heard
+            if let (true, Some(started), Some(by)) = (whole, response.started, ended)
+                && let Some(lasts) = self.rate.lasts(&said, item.audio_ms())
+                && by - started < lasts / 2
+            {
+                ended = started.checked_add(lasts);
+            }
             if ended.is_some_and(|ended| ended <= wall) {
                 continue;
             }
@@ -118,9 +127,8 @@ impl Transcript {
                 Some(started) => (wall - started).whole_milliseconds().clamp(0, i64::MAX.into()) as i64,
                 None => 0,
             };
-            let said = item.said().text;
-            let whole = response.ending.is_some() && !response.was_cut_short();
-            if whole && self.rate.covers(&said, heard, item.audio_ms()) {
+            let is_known = item.heard_ms().is_some_and(|known| known <= heard);
+            if is_known || whole && self.rate.covers(&said, heard, item.audio_ms()) {
                 continue;
             }
             cuts.push((id.clone(), heard));

@@ -188,6 +188,10 @@ impl Machine {
         if self.speaking == Speaking::Ai {
             self.speaking = Speaking::Nobody;
         }
+        if self.greeted && !self.candidate_hears() {
+            // it may have come all at once, before it could be broken off
+            self.actions.push_back(Action::CutAtHeard);
+        }
         self.answer_ended(now);
         if self.floor.is_free() {
             self.tail(now);

@@ -140,9 +140,13 @@ impl Supervisor {
     /// The candidate has heard nothing for some time: what the AI said since is not said.
     pub(super) fn cut_at_heard(&mut self) {
         let silent = std::mem::take(&mut self.candidate_silent);
-        let unheard = self.unheard(silent);
+        let heard_until = self.wall.now() - self.unheard(silent);
+        let heard_until = self
+            .deaf_since
+            .map_or(heard_until, |deaf_since| deaf_since.min(heard_until));
+        self.deaf_since = Some(heard_until);
         self.call.candidate_missed();
-        let cuts = self.transcript.cut(self.wall.now() - unheard);
+        let cuts = self.transcript.cut(heard_until);
         if !cuts.is_empty() {
             self.machine.handle(clock::monotonic(), Event::CutOff);
         }

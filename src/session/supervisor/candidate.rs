@@ -202,6 +202,7 @@ impl Supervisor {
         match event {
             LegEvent::Up { took } => {
                 self.deps.metrics.connected(Leg::Candidate, took);
+                self.deaf_since = None;
                 self.tell(Event::CandidateUp);
             }
             LegEvent::Lost { cause, silent } => {
@@ -211,7 +212,10 @@ impl Supervisor {
                     LossCause::Ice => "ice",
                 }));
             }
-            LegEvent::Back => self.tell(Event::CandidateBack),
+            LegEvent::Back => {
+                self.deaf_since = None;
+                self.tell(Event::CandidateBack);
+            }
             LegEvent::Closed {
                 cause: CloseCause::Local,
             }

@@ -189,6 +189,11 @@ fn what_sounded_is_cut_where_it_was_last_heard() {
     rig.drain();
     assert_eq!(cuts.len(), 1);
     assert!((700..760).contains(&cuts[0].1), "{cuts:?}");
+    assert_eq!(
+        rig.tap.cut(rig.wall() - time::Duration::milliseconds(1_000)),
+        [],
+        "no news"
+    );
     let record = rig.record();
     assert!(!record[0].interrupted, "the first had been heard to its end");
     assert_eq!((record[1].interrupted, record[1].text.as_str()), (true, text));
@@ -228,4 +233,27 @@ fn what_had_not_begun_to_sound_was_not_heard_and_what_had_ended_was() {
     rig.pass(3_600);
     assert!(rig.tap.cut(rig.wall()).is_empty());
     assert!(!rig.record()[1].interrupted);
+}
+
+#[test]
+fn what_came_all_at_once_was_not_heard_in_a_moment() {
+    let text = "One two three four five six seven eight nine ten.";
+    let stopped = |id: &str| json!({ "type": "output_audio_buffer.stopped", "response_id": id });
+    let mut rig = Rig::new();
+    for event in answered("a1", None, text) {
+        rig.feed(&event);
+    }
+    rig.pass(3_400);
+    rig.feed(&stopped("r-a1"));
+    for event in answered("a2", Some("a1"), text) {
+        rig.feed(&event);
+    }
+    rig.pass(20);
+    rig.feed(&stopped("r-a2"));
+    rig.pass(1_000);
+    let cuts = rig.tap.cut(rig.wall());
+    rig.drain();
+    assert!((1_000..1_100).contains(&cuts[0].1), "{cuts:?}");
+    assert_eq!(rig.record()[1].heard_text.as_deref(), Some("One two three"));
+    assert!(!rig.record()[0].interrupted);
 }

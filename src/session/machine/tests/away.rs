@@ -103,7 +103,7 @@ fn an_answer_that_begins_while_nobody_hears_it_is_said_later_unless_the_candidat
         );
         assert_eq!(story.then(Event::SoundStarted), vec![Action::Silence { making: true }]);
         story.then(Event::ResponseDone);
-        story.then(Event::SoundStopped);
+        assert_eq!(story.then(Event::SoundStopped), vec![Action::CutAtHeard]);
         // typed meanwhile, on the socket that is still there
         assert_eq!(asks(&story.then(Event::AnswerWanted)), 0);
         assert_eq!(asks(&story.then(Event::Nudged)), 0);
