@@ -34,7 +34,7 @@ const WAITING_MAX: (usize, usize) = (1100, 400 * 1024);
 const STREAMS_MAX: usize = 4;
 /// What is told of a stream at once; the rest is told once these are filled.
 const LACKS_MAX: usize = 16;
-/// A leg that has been up for so long before anything of its stream came was cut, in ticks: 1 s. A page that has just come may
+/// A leg that may have been up for so long before anything of its stream came was cut, in ticks: 1 s. A page that has just come may
 /// take a few hundred ms to speak, and its answer to a question about that would cut short the wait for what it has on its shelf.
 const HEAD_MIN: u64 = 1_000 * TICKS_PER_MS as u64;
 /// A browser may speak so much before we know its leg to be up, in ticks: half a second.
@@ -67,7 +67,7 @@ pub(super) struct Late {
     streams: VecDeque<Tracked>,
     /// When the newest live packet came.
     at: Instant,
-    /// When the newest leg came up.
+    /// Since when the newest leg may have been up for the browser.
     up_at: Instant,
     generation: u32,
     /// Rises by two each time that late speech has been put in.
@@ -149,9 +149,9 @@ impl Late {
         }
     }
 
-    /// Another leg of the browser's has come up: it speaks from now on.
-    pub(super) fn set_up(&mut self, now: Instant) {
-        self.up_at = now;
+    /// Another leg of the browser's is up: it may have spoken since then.
+    pub(super) fn set_up(&mut self, now: Instant, since: Instant) {
+        self.up_at = since;
         self.set_lost(now, false);
     }
 

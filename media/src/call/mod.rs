@@ -348,7 +348,8 @@ impl Core {
             }
         }
         if side == Side::Candidate {
-            self.late.set_up(now);
+            // a browser may be up, and speak, long before its last handshake message comes through an outage
+            self.late.set_up(now, now.checked_sub(took).unwrap_or(now));
         }
         self.retune(side);
         self.tell(side, LegEvent::Up { took });

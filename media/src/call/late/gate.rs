@@ -189,8 +189,10 @@ mod tests {
     #[test]
     fn a_leg_that_was_up_before_any_of_it_came_is_asked_for_its_beginning() {
         let mut speaker = Speaker::new();
-        speaker.late.set_up(speaker.now);
-        speaker.pass(5_000);
+        speaker.pass(4_000);
+        // its handshake ended for us as the network was back
+        speaker.late.set_up(speaker.now, speaker.now - Duration::from_secs(4));
+        speaker.pass(1_000);
         speaker.live(250..253);
         let told = speaker.late.poll_told(|| None).unwrap();
         let begin = (250_u32 * 960).wrapping_sub(5_500 * 48);
@@ -206,7 +208,7 @@ mod tests {
         assert_eq!(speaker.late.take_lost_ms(), 0);
 
         let mut mute = Speaker::new();
-        mute.late.set_up(mute.now);
+        mute.late.set_up(mute.now, mute.now);
         mute.pass(5_000);
         mute.live(250..252);
         mute.kept(250..250);
@@ -214,7 +216,7 @@ mod tests {
         assert_eq!(mute.late.take_lost_ms(), 0);
 
         let mut prompt = Speaker::new();
-        prompt.late.set_up(prompt.now);
+        prompt.late.set_up(prompt.now, prompt.now);
         prompt.pass(60);
         prompt.live(0..2);
         assert_eq!(prompt.on, [0, 1], "nobody waits");

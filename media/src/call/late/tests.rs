@@ -69,7 +69,7 @@ impl World {
         .concat();
         let header = Header::parse(&bytes).unwrap();
         if generation > self.late.generation {
-            self.late.set_up(self.now);
+            self.late.set_up(self.now, self.now);
         }
         match self.late.live(self.now, generation, &header, &bytes) {
             Way::On(source) | Way::Before(source) => self.goes(source, &bytes),
