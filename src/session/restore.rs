@@ -109,7 +109,8 @@ mod tests {
         let table = [
             // not known to have been played to its end: by the rate that the voice has had
             (None, 2_620, Some("zero ones twos tree four")),
-            (None, 1_000, Some("zero")),
+            (None, 800, Some("zero")),
+            (None, 1_000, Some("zero ones")), // but for the end of a word
             (None, 100, Some("")),
             (None, -5_000, Some("")),
             (None, 6_000, Some(WORDS)),
