@@ -264,12 +264,13 @@ impl Late {
     /// What the browser had kept: the packets that were lacking, to be put before what waits. Then see [`Late::is_whole`].
     pub(super) fn kept(&mut self, now: Instant, kept: &Kept) -> Vec<(Source, BytesMut)> {
         if !self.streams.iter().any(|stream| stream.ssrc == kept.stream) {
-            // Spoken to a process before this one, whose legs are gone: it comes before all that is live here.
-            if self.streams.len() >= STREAMS_MAX {
+            // Spoken to a process before this one, whose legs are gone: it comes before all that is live here. What that one asked for
+            // may come here, too, ahead of what was spoken before it.
+            if self.streams.len() >= STREAMS_MAX || kept.packets.is_empty() {
                 return Vec::new();
             }
             let former = self.streams.iter().take_while(|stream| stream.is_former).count();
-            let mut stream = Tracked::new(kept.stream, Heard::new(kept.time));
+            let mut stream = Tracked::new(kept.stream, Heard::from_first(kept.time, 0));
             stream.is_former = true;
             self.streams.insert(former, stream);
         }

@@ -117,6 +117,17 @@ fn what_was_found_before_holds() {
         (314_083, 1_058, [(1_960, Fault::Reloads), (17_282, Fault::Moves)]),
         // a tab that was replaced while it was away came back in a moment in which the one in its place had no socket
         (202_534, 0, [(32_235, Fault::Away(30)), (41_483, Fault::SecondTab)]),
+        // a leg was cut as it came up: what it had begun with was not asked for
+        (600_938, 0, [(40_837, Fault::BothLegs), (43_586, Fault::Away(5))]),
+        (704_112, 1_714, [(33_867, Fault::Terminated), (34_845, Fault::BothLegs)]),
+        // two words were said again where one was cut
+        (610_946, 0, [(24_210, Fault::Killed(474)), (26_836, Fault::AiVanishes)]),
+        // an answer to a process that was gone kept the next from taking what was spoken before it
+        (
+            720_596,
+            1_254,
+            [(4_362, Fault::Away(5)), (10_118, Fault::TakenOver(767))],
+        ),
     ];
     let mut world = World::begin();
     for (seed, late_ms, faults) in cases {
