@@ -273,8 +273,11 @@ async fn an_owner_who_does_not_read_loses_the_call_and_is_told_so() {
     // Nobody reads; the AI talks.
     // The far end hears of its channel a moment after we do.
     assert!(eventually(BOUND, async || openai.say("{}").await).await);
+    // more than the queue holds; on a slow machine it is full, and the call closed, before the last is said
     for _ in 0..1100 {
-        assert!(openai.say("{}").await);
+        if !openai.say("{}").await {
+            break;
+        }
     }
     assert!(eventually(BOUND, async || shard.counters().overruns.get() == 1).await);
     let mut last = None;
