@@ -32,13 +32,25 @@ interface Kept {
 /** `epoch`: wall time in ms, which alone is the same for a page and the one after it. */
 export function browserShelf(sessionId: string, epoch: () => number): ShelfPort | null {
   if (typeof indexedDB === "undefined") return null;
-  // Open all the while: a page that goes has no time to open it, but what it has asked for by then is done.
+  // Open all the while: a page that goes has no time to open it, but what it has asked for by then is done. A browser whose storage
+  // did not open, or has closed by itself, is asked again with the next use.
   let db: IDBDatabase | null = null;
-  const opened = open().then((got) => {
-    db = got;
-    return got;
-  });
-  opened.catch(() => undefined); // Told to whoever asks.
+  let opening: Promise<IDBDatabase> | null = null;
+  const opened = () => {
+    opening ??= open().then(
+      (got) => {
+        db = got;
+        got.onclose = () => (db = opening = null);
+        return got;
+      },
+      (error: unknown) => {
+        opening = null;
+        throw error;
+      },
+    );
+    return opening;
+  };
+  opened().catch(() => undefined); // Told to whoever asks.
   const within = async <T>(ask: (store: IDBObjectStore) => Promise<T>): Promise<T> => {
     const asked = (from: IDBDatabase) => {
       const transaction = from.transaction(STORE, "readwrite");
@@ -47,7 +59,7 @@ export function browserShelf(sessionId: string, epoch: () => number): ShelfPort 
       transaction.commit();
       return answer;
     };
-    return db === null ? opened.then(asked) : asked(db);
+    return db === null ? opened().then(asked) : asked(db);
   };
   const page = [sessionId, crypto.randomUUID()];
   // An array sorts behind every word (IndexedDB, 2.4): all pages of the interview, and no other's.
