@@ -70,10 +70,13 @@ impl Error {
         self.permanence() == Permanence::Permanent
     }
 
-    /// The peer could not be made, as against a refusal of the caller or a network that is down: another transport may.
+    /// The peer could not be made, as against a refusal of the caller or a network that is down: another transport may. So, too, where
+    /// what answers does not know the address and is not the service by its words: a proxy that lets this transport not through.
     pub fn is_transport_fault(&self) -> bool {
         match self {
-            Self::Refused { code, .. } => code == "invalid_offer",
+            Self::Refused { status, code, .. } => {
+                code == "invalid_offer" || code.is_empty() && matches!(status, 400 | 404..=406 | 426)
+            }
             Self::BadAnswer(_) | Self::Leg(_) => true,
             Self::Timeout | Self::Network(_) => false,
         }

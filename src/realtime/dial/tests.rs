@@ -285,6 +285,18 @@ async fn an_answer_that_is_none_is_refused_and_the_call_hung_up() {
     }
 }
 
+#[test]
+fn who_does_not_know_the_address_lets_another_transport_be_tried() {
+    let refused = |status, body: &str| Error::refused(status, body.as_bytes(), None, None);
+    for status in [400, 404, 405, 406, 426] {
+        assert!(refused(status, "not here").is_transport_fault(), "{status}");
+    }
+    let unknown = r#"{"error": {"code": "model_not_found", "message": "no"}}"#;
+    for (status, body) in [(404, unknown), (401, "no"), (429, "later"), (500, ""), (503, "")] {
+        assert!(!refused(status, body).is_transport_fault(), "{status}");
+    }
+}
+
 #[tokio::test]
 async fn silence_and_absence_end_in_time() {
     let silent = Server::answering(vec![vec![]]).await;

@@ -122,6 +122,12 @@ fn what_was_found_before_holds() {
         (704_112, 1_714, [(33_867, Fault::Terminated), (34_845, Fault::BothLegs)]),
         // two words were said again where one was cut
         (610_946, 0, [(24_210, Fault::Killed(474)), (26_836, Fault::AiVanishes)]),
+        // a WebSocket that was refused, as by a proxy, was asked for again and again, and WebRTC never more
+        (
+            753_612,
+            0,
+            [(10_541, Fault::AiStalls(1_000)), (35_884, Fault::AiExpires)],
+        ),
         // an answer to a process that was gone kept the next from taking what was spoken before it
         (
             720_596,

@@ -189,9 +189,10 @@ mod tests {
     #[test]
     fn a_leg_that_was_up_before_any_of_it_came_is_asked_for_its_beginning() {
         let mut speaker = Speaker::new();
+        let answered = speaker.now;
         speaker.pass(4_000);
         // its handshake ended for us as the network was back
-        speaker.late.set_up(speaker.now, speaker.now - Duration::from_secs(4));
+        speaker.late.set_up(speaker.now, answered);
         speaker.pass(1_000);
         speaker.live(250..253);
         let told = speaker.late.poll_told(|| None).unwrap();
