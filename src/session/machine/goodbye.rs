@@ -112,6 +112,9 @@ impl Machine {
         if self.breaks_off_unheard() {
             return;
         }
+        if self.candidate_hears() {
+            self.owed = false; // this is it: what they said while they were away may have come before they could hear
+        }
         self.watch.begin(now);
         self.goodbye_goes_on();
     }

@@ -78,6 +78,22 @@ fn an_answer_that_was_due_and_never_began_is_asked_for_when_they_are_back() {
 }
 
 #[test]
+fn an_answer_that_begins_as_they_are_back_is_the_one_that_was_owed() {
+    let mut story = speaking();
+    story.then(Event::CandidateLost("silent"));
+    story.then(Event::ResponseDone);
+    story.then(Event::SoundStopped);
+    // what they kept comes by the socket, before the leg is up
+    story.then(Event::CandidateSpeaks(true));
+    story.then(Event::CandidateSpeaks(false));
+    story.then(Event::CandidateBack);
+    for event in [Event::ResponseStarted, Event::ResponseSpeaks, Event::SoundStarted] {
+        story.then(event);
+    }
+    assert!(!has(&story.until_any(Deadline::GoOn), &Action::GoOn));
+}
+
+#[test]
 fn what_had_all_been_sent_and_was_not_heard_is_said_again() {
     let mut story = asked();
     story.then(Event::CandidateLost("silent"));
