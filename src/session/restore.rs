@@ -13,33 +13,34 @@ use time::{Duration, OffsetDateTime};
 const ON_ITS_WAY: Duration = Duration::milliseconds(120);
 /// The same where the page says until when sound has come: it was on its way so much longer than the word to it that it may say so.
 const ON_ITS_WAY_LONGER: Duration = Duration::milliseconds(20);
-
-/// A page looks so often, at most, whether sound comes: by so much its word and the last sign of life may differ with nobody away.
-const LOOKS: Duration = Duration::milliseconds(500);
+/// By so much the end of what was said may be reckoned later than its last sound came to the page.
+const END_AS_RECKONED: Duration = Duration::milliseconds(150);
 
 /// Cuts the last entry of `history`, in order, where it was being said when the process that stored it was last known to live
 /// (`alive_until`; `None`: it is not known to have died). Answers it as it is to be stored, if so. `heard_until`: when the candidate's
-/// page last had sound, if it says so. It is believed beyond the process's last sign of life, which may be old: its heart beats in the
-/// database, and that may have been away; and before it: who was away already heard nothing of what the process said to the last.
+/// page last had sound, if it says so. That is believed beyond the process's last sign of life, which may be old (its heart beats in
+/// the database, and that may have been away), and before it: while the page, or the AI, was away already nothing was heard.
 pub(super) fn cut_off(
     history: &mut [Entry],
     alive_until: Option<OffsetDateTime>,
     heard_until: Option<OffsetDateTime>,
 ) -> Option<Entry> {
     let told = heard_until.map(|heard| heard - ON_ITS_WAY_LONGER);
-    let known = alive_until.map(|alive| alive - ON_ITS_WAY);
-    let is_away = told.is_some_and(|told| known.is_some_and(|known| told + LOOKS < known));
-    let until = if is_away { told } else { told.max(known) }?;
+    let until = told.or(alive_until.map(|alive| alive - ON_ITS_WAY))?;
     let (last, before) = history.split_last_mut()?;
     if last.speaker != Speaker::Ai || last.interrupted || last.text.is_empty() {
         return None;
     }
     // One that took the session after the one that died, and did not come to that, leaves words whose end nobody knows.
-    if known.is_none() && last.end_time.is_some() {
+    if alive_until.is_none() && last.end_time.is_some() {
         return None;
     }
     // Over WebRTC an end is stored once the service says that all was played; else it is reckoned from the sound's length.
-    let slack = if is_away { LOOKS } else { Duration::ZERO };
+    let slack = if told.is_some() {
+        END_AS_RECKONED
+    } else {
+        Duration::ZERO
+    };
     if last.end_time.is_some_and(|end| end <= until + slack) {
         return None;
     }
@@ -174,13 +175,16 @@ mod tests {
             // it was away when the process died
             (5_240, 2_200, "zero ones"),
             (60_000, 2_200, "zero ones"),
+            // the interviewer was, for less than a second
+            (5_240, 4_700, "zero ones twos tree"),
+            (60_000, 9_600, "zero ones twos tree four five sixs sevn eigt"),
         ];
         for (alive_until, told, heard) in table {
             let cut = cut_as_told(Some(10_000), alive_until, Some(told));
             assert_eq!(cut.as_deref(), Some(heard), "{alive_until} {told}");
         }
         assert_eq!(
-            cut_as_told(Some(10_000), 60_000, Some(9_600)),
+            cut_as_told(Some(10_000), 60_000, Some(9_900)),
             None,
             "it was said, and then nothing"
         );

@@ -1,6 +1,11 @@
 //! `make world N=…`: so many random interviews in virtual time; or one again, by its seed.
 
-#![allow(clippy::expect_used, clippy::print_stdout, reason = "a report of a test")]
+#![allow(
+    clippy::expect_used,
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "a report of a test"
+)]
 
 use std::{
     collections::BTreeMap,
@@ -64,7 +69,11 @@ struct Sum {
     shortest_ms: Option<u64>,
     datagrams: u64,
     struck: BTreeMap<&'static str, u64>,
+    done: u64,
 }
+
+/// After so many interviews it is told how far it is.
+const TELL_EVERY: u64 = 1_000;
 
 impl Sum {
     fn add(&mut self, schedule: &Schedule, outcome: &Outcome, tells: bool) {
@@ -73,6 +82,10 @@ impl Sum {
                 "seed {}: {:?}, words late by {} ms, {} virtual ms, {} ms",
                 schedule.seed, schedule.faults, schedule.late_ms, outcome.virtual_ms, outcome.real_ms
             );
+        }
+        self.done += 1;
+        if self.done.is_multiple_of(TELL_EVERY) {
+            eprintln!("{} interviews done, {} violated", self.done, self.violated);
         }
         self.virtual_ms += outcome.virtual_ms;
         self.shortest_ms = Some(self.shortest_ms.unwrap_or(u64::MAX).min(outcome.virtual_ms));

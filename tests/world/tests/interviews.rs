@@ -134,6 +134,8 @@ fn what_was_found_before_holds() {
             1_254,
             [(4_362, Fault::Away(5)), (10_118, Fault::TakenOver(767))],
         ),
+        // the AI had been silent for less than half a second when the process died: what it had not said counted as heard
+        (757_686, 0, [(19_136, Fault::AiVanishes), (19_797, Fault::Killed(785))]),
     ];
     let mut world = World::begin();
     for (seed, late_ms, faults) in cases {

@@ -214,7 +214,6 @@ export class Interview {
           break;
         case "hello": {
           const { resume, lastSeq } = this.#kept.kept;
-          const { quietMs } = this.#vitals;
           this.#send({
             type: "hello",
             token: this.#accessToken,
@@ -223,7 +222,7 @@ export class Interview {
             ...(lastSeq !== null ? { lastSeq } : {}),
             ...(this.#ports.keeps ? { keeps: true } : {}),
             // A relay that takes over from one that died knows by this what was heard of the interviewer's last words.
-            ...(resume !== null && quietMs !== null ? { quietMs } : {}),
+            ...(resume !== null ? this.#vitals.quiet : {}),
           });
           break;
         }
@@ -240,6 +239,7 @@ export class Interview {
     if (step.state.is === "closed" && step.state.reason === "superseded") this.#kept.forget();
     this.#apply({ on: "link", link: step.state });
     if (before.is === "up") this.#keeper.shelve(); // Also for the page that has taken over.
+    if (before.is === "up") this.#vitals.glance(); // What the next hello tells is of this moment.
     if (before.is === "up") this.#legging({ on: "linkDown" });
     this.#arm();
   }

@@ -55,9 +55,14 @@ export class Vitals {
     this.#sample = this.#pulse = null;
   }
 
-  /** For how long no sound has come, in ms, as a hello tells it; null: not known. Whichever peer it was that heard. */
-  get quietMs(): number | null {
-    return this.#heardAt === null ? null : Math.max(0, Math.round(this.#ports.now() - this.#heardAt));
+  /** For how long no sound has come, as a hello tells it; nothing where it is not known. Whichever peer it was that heard. */
+  get quiet(): { readonly quietMs?: number } {
+    return this.#heardAt === null ? {} : { quietMs: Math.max(0, Math.round(this.#ports.now() - this.#heardAt)) };
+  }
+
+  /** Looks at once, beside the timers: after what may have ended the sound. */
+  glance(): void {
+    void this.#feel();
   }
 
   stop(): void {
