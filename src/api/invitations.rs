@@ -1,13 +1,14 @@
 //! Invitations: made by recruiters, redeemed by whoever holds the token.
 
-use super::extract::{Body, Id};
+use super::extract::{Body, Id, Params};
+use super::paging::{self, Page};
 use super::problem::{Kind, Problem};
-use super::{idempotency, limit, random_hex};
+use super::{check, idempotency, limit, random_hex};
 use crate::app::App;
 use crate::auth::{Caller, Role};
 use crate::clock;
 use crate::ids::{CandidateId, InvitationId, PositionId, TenantId};
-use crate::store::{Invitation, NewInvitation};
+use crate::store::{Audit, Invitation, NewInvitation};
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
@@ -22,8 +23,6 @@ use utoipa_axum::routes;
 
 /// A candidate's token outlasts the longest interview and a long wait before it; redeeming again gives a new one.
 const ACCESS_TTL: Duration = Duration::from_secs(6 * 3600);
-/// An address is no longer (RFC 5321, 4.5.3.1.3).
-const EMAIL_BYTES_MAX: usize = 254;
 
 pub(super) fn routes(app: &App) -> OpenApiRouter<App> {
     let open = OpenApiRouter::new()
@@ -32,7 +31,12 @@ pub(super) fn routes(app: &App) -> OpenApiRouter<App> {
     let creating = OpenApiRouter::new()
         .routes(routes!(create))
         .layer(from_fn_with_state(app.clone(), idempotency::layer));
-    OpenApiRouter::new().merge(creating).merge(open).routes(routes!(read))
+    OpenApiRouter::new()
+        .merge(creating)
+        .merge(open)
+        .routes(routes!(list))
+        .routes(routes!(read))
+        .routes(routes!(revoke))
 }
 
 /// Whom to invite, to what.
@@ -83,6 +87,15 @@ pub struct Seen {
     expires_at: OffsetDateTime,
 }
 
+/// Invitations, newest first.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Invitations)]
+pub struct Listed {
+    invitations: Vec<Seen>,
+    /// Pass it as `after` for the next page; null at the end.
+    next: Option<InvitationId>,
+}
+
 /// The token of an invitation's link.
 #[derive(Deserialize, ToSchema)]
 pub struct Redeem {
@@ -109,6 +122,9 @@ async fn create(
     Body(wanted): Body<Create>,
 ) -> Result<(StatusCode, Json<Created>), Problem> {
     caller.must_recruit()?;
+    if let Some(email) = &wanted.email {
+        check::email("/email", email)?;
+    }
     let now = clock::wall();
     let token = random_hex();
     let new = NewInvitation {
@@ -116,7 +132,7 @@ async fn create(
         candidate: wanted.candidate_id,
         position: wanted.position_id,
         expires_at: now + hours(wanted.expiration_hours)?,
-        email: email(wanted.email)?,
+        email: wanted.email,
         token_sha256: Sha256::digest(&token).into(),
         created_at: now,
     };
@@ -143,13 +159,48 @@ async fn read(State(app): State<App>, caller: Caller, Id(id): Id<InvitationId>) 
         .invitation(caller.tenant, id)
         .await?
         .ok_or_else(Problem::not_found)?;
-    Ok(Json(Seen {
-        status: standing(&app, &found).await?,
-        id: found.id,
-        candidate_id: found.candidate,
-        position_id: found.position,
-        expires_at: found.expires_at,
+    let status = standing(&app, &found).await?;
+    Ok(Json(seen(&found, status)))
+}
+
+/// Invitations of the tenant, newest first.
+#[utoipa::path(get, path = "/api/invitations", tag = "invitations", security(("bearer" = [])), params(Page),
+    responses((status = 200, body = Listed)))]
+async fn list(State(app): State<App>, caller: Caller, Params(page): Params<Page>) -> Result<Json<Listed>, Problem> {
+    caller.must_recruit()?;
+    let asked = page.asked()?;
+    let found = app
+        .store
+        .invitations(caller.tenant, asked, page.after.map(InvitationId))
+        .await?;
+    let (found, next) = paging::cut(found, asked, |listed| listed.invitation.id);
+    let now = clock::wall();
+    let invitations = found
+        .iter()
+        .map(|listed| seen(&listed.invitation, stands(&listed.invitation, listed.has_begun, now)));
+    Ok(Json(Listed {
+        invitations: invitations.collect(),
+        next,
     }))
+}
+
+/// Takes an invitation back: its link opens nothing any more. An interview that is under way goes on until it is ended.
+#[utoipa::path(post, path = "/api/invitations/{id}/revoke", tag = "invitations", security(("bearer" = [])),
+    params(("id" = InvitationId, Path)),
+    responses((status = 200, body = Seen), (status = 409, description = "its interview is over")))]
+async fn revoke(State(app): State<App>, caller: Caller, Id(id): Id<InvitationId>) -> Result<Json<Seen>, Problem> {
+    caller.must_recruit()?;
+    let now = clock::wall();
+    let found = app.store.invitation_revoke(caller.tenant, id, now).await?;
+    let row = Audit {
+        at: now,
+        who: caller.sub,
+        what: "invitation.revoked".into(),
+        object: id.to_string(),
+    };
+    app.store.audit(caller.tenant, &row).await?;
+    tracing::info!(tenant = %caller.tenant, invitation = %id, "revoked");
+    Ok(Json(seen(&found, Standing::Revoked)))
 }
 
 /// Opens an invitation with the token of its link, as often as it takes until the interview ends.
@@ -195,19 +246,32 @@ pub(super) async fn must_be_open(app: &App, invitation: &Invitation) -> Result<(
     Err(Problem::new(Kind::Gone, why))
 }
 
-/// An expired invitation whose interview is under way stays open until that ends: a cleared tab must find back.
 async fn standing(app: &App, invitation: &Invitation) -> Result<Standing, Problem> {
+    let has_begun = app.store.session_of(invitation.tenant, invitation.id).await?.is_some();
+    Ok(stands(invitation, has_begun, clock::wall()))
+}
+
+/// An expired invitation whose interview is under way stays open until that ends: a cleared tab must find back.
+fn stands(invitation: &Invitation, has_begun: bool, now: OffsetDateTime) -> Standing {
     if invitation.revoked {
-        return Ok(Standing::Revoked);
+        Standing::Revoked
+    } else if invitation.over {
+        Standing::Over
+    } else if has_begun || invitation.expires_at > now {
+        Standing::Open
+    } else {
+        Standing::Expired
     }
-    if invitation.over {
-        return Ok(Standing::Over);
+}
+
+fn seen(invitation: &Invitation, status: Standing) -> Seen {
+    Seen {
+        id: invitation.id,
+        candidate_id: invitation.candidate,
+        position_id: invitation.position,
+        status,
+        expires_at: invitation.expires_at,
     }
-    if invitation.expires_at > clock::wall() {
-        return Ok(Standing::Open);
-    }
-    let began = app.store.session_of(invitation.tenant, invitation.id).await?.is_some();
-    Ok(if began { Standing::Open } else { Standing::Expired })
 }
 
 /// The address that goes into the candidate's mail.
@@ -243,16 +307,4 @@ fn hours(said: Option<i64>) -> Result<time::Duration, Problem> {
         hours @ 1..=720 => Ok(time::Duration::hours(hours)),
         _ => Err(Problem::invalid("/expiration_hours", "should be from 1 to 720")),
     }
-}
-
-fn email(said: Option<String>) -> Result<Option<String>, Problem> {
-    let Some(email) = said else { return Ok(None) };
-    let shaped = email
-        .split_once('@')
-        .is_some_and(|(name, host)| !name.is_empty() && !host.is_empty());
-    let plain = email.chars().all(|c| !c.is_control() && !c.is_whitespace());
-    if !shaped || !plain || email.len() > EMAIL_BYTES_MAX {
-        return Err(Problem::invalid("/email", "should be one e-mail address"));
-    }
-    Ok(Some(email))
 }

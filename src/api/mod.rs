@@ -3,6 +3,8 @@
 //! Is: the router. Isn't: decisions; handlers ask the store, the sessions and the caller's role. Routes are registered
 //! together with their OpenAPI description, so that neither can be without the other.
 
+mod candidates;
+mod check;
 mod cors;
 mod docs;
 mod extract;
@@ -12,6 +14,8 @@ pub mod idempotency;
 pub(crate) mod invitations;
 pub mod limit;
 mod pages;
+mod paging;
+mod positions;
 pub mod problem;
 mod sdp;
 mod sessions;
@@ -68,6 +72,8 @@ pub fn openapi(app: &App) -> OpenApi {
 
 fn routes(app: &App) -> OpenApiRouter<App> {
     let gated = OpenApiRouter::new()
+        .merge(positions::routes(app))
+        .merge(candidates::routes(app))
         .merge(invitations::routes(app))
         .merge(sessions::routes(app))
         .merge(sdp::routes())

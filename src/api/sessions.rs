@@ -1,6 +1,7 @@
 //! Interviews: made of an invitation, read, consented to, ended.
 
 use super::extract::{Body, Id, OrEmpty, Params};
+use super::paging::{self, Page};
 use super::problem::{Kind, Problem};
 use super::{idempotency, invitations};
 use crate::app::App;
@@ -15,12 +16,10 @@ use axum::middleware::from_fn_with_state;
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 use url::Url;
-use utoipa::{IntoParams, ToSchema};
+use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-/// A page of a list, if not said, and at most.
-const PAGE: (u32, u32) = (20, 100);
 /// A consent's version is a name, not a text.
 const VERSION_BYTES_MAX: usize = 100;
 /// Browsers take no longer addresses.
@@ -117,16 +116,6 @@ pub struct Listed {
     next: Option<SessionId>,
 }
 
-/// A page of a list.
-#[derive(Deserialize, IntoParams)]
-#[into_params(parameter_in = Query)]
-pub struct Page {
-    /// From 1 to 100; 20 if not said.
-    limit: Option<u32>,
-    /// `next` of the page before.
-    after: Option<SessionId>,
-}
-
 /// The candidate's consent.
 #[derive(Deserialize, Serialize, ToSchema)]
 pub struct ConsentGiven {
@@ -214,22 +203,21 @@ async fn create(
 #[utoipa::path(get, path = "/api/sessions", tag = "sessions", security(("bearer" = [])), params(Page),
     responses((status = 200, body = Listed)))]
 async fn list(State(app): State<App>, caller: Caller, Params(page): Params<Page>) -> Result<Json<Listed>, Problem> {
-    let limit = page.limit.unwrap_or(PAGE.0);
-    if limit == 0 || limit > PAGE.1 {
-        return Err(Problem::new(Kind::BadRequest, "limit should be from 1 to 100"));
-    }
+    let asked = page.asked()?;
     if let Some(invitation) = caller.invitation {
         let own = app.store.session_of(caller.tenant, invitation).await?;
         let sessions = own.iter().map(|session| seen(&app, session)).collect();
         return Ok(Json(Listed { sessions, next: None }));
     }
     caller.must_recruit()?;
-    let mut found = app.store.sessions(caller.tenant, limit + 1, page.after).await?;
-    let more = found.len() > limit as usize;
-    found.truncate(limit as usize);
+    let found = app
+        .store
+        .sessions(caller.tenant, asked, page.after.map(SessionId))
+        .await?;
+    let (found, next) = paging::cut(found, asked, |session| session.id);
     Ok(Json(Listed {
-        next: found.last().filter(|_| more).map(|last| last.id),
         sessions: found.iter().map(|session| seen(&app, session)).collect(),
+        next,
     }))
 }
 

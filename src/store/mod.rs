@@ -10,6 +10,7 @@ mod conformance;
 mod error;
 pub mod journal;
 pub mod model;
+mod people;
 pub mod postgres;
 mod processes;
 pub mod sample;
@@ -17,9 +18,10 @@ pub mod sqlite;
 
 pub use error::{Cause, Error, Kind};
 pub use model::*;
+pub use people::People;
 pub use processes::*;
 
-use crate::ids::{CandidateId, InvitationId, PositionId, ProcessId, SessionId, TenantId};
+use crate::ids::{InvitationId, ProcessId, SessionId, TenantId};
 use async_trait::async_trait;
 use secrecy::{ExposeSecret, SecretString};
 use sqlx::SqlSafeStr;
@@ -43,7 +45,7 @@ pub fn open(url: &SecretString) -> Result<Arc<dyn Store>> {
 
 /// Everything that is kept. One conformance suite (`store/conformance.rs`) holds both implementations to this text.
 #[async_trait]
-pub trait Store: Send + Sync + 'static {
+pub trait Store: People {
     /// Runs the numbered migrations that are missing. Safe to call by several processes at once.
     async fn migrate(&self) -> Result<()>;
     /// Adds the sample data of SPEC.md (fixed ids); refuses (`Conflict`) a database that already has a tenant.
@@ -53,19 +55,21 @@ pub trait Store: Send + Sync + 'static {
     /// A round trip, for `readyz`.
     async fn ping(&self) -> Result<()>;
 
-    /// The tenant itself.
-    async fn tenant(&self, tenant: TenantId) -> Result<Option<Tenant>>;
-    /// A position of the tenant.
-    async fn position(&self, tenant: TenantId, id: PositionId) -> Result<Option<Position>>;
-    /// A candidate of the tenant.
-    async fn candidate(&self, tenant: TenantId, id: CandidateId) -> Result<Option<Candidate>>;
-
     /// Stores a new invitation. Only the token's SHA-256 is kept.
     async fn invitation_create(&self, tenant: TenantId, new: &NewInvitation) -> Result<Invitation>;
     /// An invitation of the tenant.
     async fn invitation(&self, tenant: TenantId, id: InvitationId) -> Result<Option<Invitation>>;
     /// The invitation that a token opens, in whichever tenant: the one question asked before a tenant is known.
     async fn invitation_by_token(&self, token_sha256: &[u8; 32]) -> Result<Option<Invitation>>;
+    /// Invitations of the tenant, newest first, after a cursor.
+    async fn invitations(
+        &self,
+        tenant: TenantId,
+        limit: u32,
+        after: Option<InvitationId>,
+    ) -> Result<Vec<ListedInvitation>>;
+    /// Takes an invitation back and answers it; one that was taken back stays as it is. Its interview is over: `Conflict`.
+    async fn invitation_revoke(&self, tenant: TenantId, id: InvitationId, at: OffsetDateTime) -> Result<Invitation>;
     /// Notes a redemption and leaves an audit row.
     async fn invitation_redeemed(&self, tenant: TenantId, id: InvitationId, at: OffsetDateTime) -> Result<()>;
 

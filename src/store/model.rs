@@ -66,6 +66,34 @@ pub struct Candidate {
     pub email: String,
 }
 
+/// What is to change of a position. None: it stays as it is.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct PositionPatch {
+    /// See [`Position::title`].
+    pub title: Option<String>,
+    /// See [`Position::description`].
+    pub description: Option<String>,
+    /// See [`Position::language`].
+    pub language: Option<String>,
+    /// See [`Position::voice`].
+    pub voice: Option<String>,
+    /// See [`Position::max_minutes`].
+    pub max_minutes: Option<u16>,
+    /// See [`Position::plan`].
+    pub plan: Option<Vec<PlannedQuestion>>,
+    /// See [`Position::instructions`].
+    pub instructions: Option<String>,
+}
+
+/// What is to change of a candidate. None: it stays as it is.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct CandidatePatch {
+    /// See [`Candidate::name`].
+    pub name: Option<String>,
+    /// See [`Candidate::email`].
+    pub email: Option<String>,
+}
+
 /// What [`super::Store::invitation_create`] takes.
 #[derive(Clone, Debug)]
 pub struct NewInvitation {
@@ -102,6 +130,15 @@ pub struct Invitation {
     pub revoked: bool,
     /// Its session is over.
     pub over: bool,
+}
+
+/// An invitation of a list.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ListedInvitation {
+    /// The invitation.
+    pub invitation: Invitation,
+    /// Its session was made, over or not.
+    pub has_begun: bool,
 }
 
 /// Where a session stands. It only ever moves down this list.

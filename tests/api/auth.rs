@@ -74,6 +74,8 @@ async fn each_role_may_do_its_own_and_no_more() {
     let app = TestApp::start().await;
     let invited = app.invited().await;
     let (session, candidate) = app.session_of(invited.clone()).await;
+    let taken_back = app.invited().await;
+    let person = json!({"name": "Ada", "email": "ada@candidates.example"});
     let invite = json!({"candidate_id": sample::CANDIDATE, "position_id": sample::POSITION});
     let sdp = json!({"sessionId": session, "sdpOffer": "v=0\r\n"});
     let said = json!({"sessionId": session, "speaker": "ai", "text": "x", "timestamp": "2026-11-24T10:00:00Z"});
@@ -87,7 +89,29 @@ async fn each_role_may_do_its_own_and_no_more() {
     ];
     let recruit = [
         (Method::POST, "/api/invitations".to_owned(), invite),
+        (Method::GET, "/api/invitations".to_owned(), Value::Null),
         (Method::GET, format!("/api/invitations/{}", invited.id), Value::Null),
+        (
+            Method::POST,
+            format!("/api/invitations/{}/revoke", taken_back.id),
+            Value::Null,
+        ),
+        (Method::POST, "/api/positions".to_owned(), json!({"title": "Smith"})),
+        (Method::GET, "/api/positions".to_owned(), Value::Null),
+        (Method::GET, format!("/api/positions/{}", sample::POSITION), Value::Null),
+        (Method::PATCH, format!("/api/positions/{}", sample::POSITION), json!({})),
+        (Method::POST, "/api/candidates".to_owned(), person),
+        (Method::GET, "/api/candidates".to_owned(), Value::Null),
+        (
+            Method::GET,
+            format!("/api/candidates/{}", sample::CANDIDATE),
+            Value::Null,
+        ),
+        (
+            Method::PATCH,
+            format!("/api/candidates/{}", sample::CANDIDATE),
+            json!({}),
+        ),
     ];
     let take_part = [
         (Method::POST, "/api/sessions".to_owned(), begin),

@@ -3,6 +3,7 @@
 
 mod auth;
 mod bad_input;
+mod hiring;
 mod idempotency;
 mod invitations;
 mod media;

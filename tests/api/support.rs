@@ -268,6 +268,12 @@ impl Person {
             .await
     }
 
+    pub async fn patch(&self, path: &str, body: Value) -> Answer {
+        let headers = [("content-type", "application/json")];
+        self.ask(Method::PATCH, path, &headers, Some(body.to_string().into_bytes()))
+            .await
+    }
+
     pub async fn ask(&self, method: Method, path: &str, headers: &[(&str, &str)], body: Option<Vec<u8>>) -> Answer {
         app::install_crypto();
         let mut all = HeaderMap::new();

@@ -5,13 +5,14 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+mod people;
 mod processes;
 mod sessions;
 mod transcript;
 
 use super::sample::{CANDIDATE, OTHER_CANDIDATE, OTHER_POSITION, OTHER_TENANT, POSITION, TENANT};
 use super::*;
-use crate::ids::EntryId;
+use crate::ids::{CandidateId, EntryId, PositionId};
 use std::sync::atomic::{AtomicU8, Ordering};
 use time::ext::NumericalDuration;
 use time::macros::datetime;
@@ -21,8 +22,11 @@ use uuid::Uuid;
 pub(super) async fn run(make: impl Fn() -> Arc<dyn Store>) {
     migrations_and_sample(&make).await;
     let store = make();
-    people(&*store).await;
+    the_sample_is_there(&*store).await;
+    people::positions(&*store).await;
+    people::candidates(&*store).await;
     invitations(&*store).await;
+    people::invitations_are_listed_and_taken_back(&*store).await;
     sessions::an_invitation_has_one_session(&make).await;
     sessions::steps_never_go_backwards(&*store).await;
     sessions::the_first_end_stays(&*store).await;
@@ -66,7 +70,7 @@ async fn migrations_and_sample(make: &impl Fn() -> Arc<dyn Store>) {
     assert!(matches!(one.add_sample().await, Err(Error::Conflict(_))));
 }
 
-async fn people(store: &dyn Store) {
+async fn the_sample_is_there(store: &dyn Store) {
     assert!(store.tenant(TENANT).await.unwrap().unwrap().name.contains("sample"));
     assert_eq!(store.tenant(TenantId::new()).await.unwrap(), None);
     let [first, second] = sample::tenants();

@@ -5,8 +5,10 @@
 use super::{Connection, ask, dialect, kept, missing, rows};
 use crate::ids::{InvitationId, TenantId};
 use crate::store::column::{At, Id};
-use crate::store::{Audit, Error, Invitation, NewInvitation, Result};
+use crate::store::{Audit, Error, Invitation, ListedInvitation, NewInvitation, Result};
+use sqlx::Row as _;
 use time::OffsetDateTime;
+use uuid::Uuid;
 
 pub(super) async fn create(tx: &mut Connection, tenant: TenantId, new: &NewInvitation) -> Result<Invitation> {
     let done = ask("INSERT INTO interview_invitations
@@ -43,18 +45,73 @@ pub(super) async fn create(tx: &mut Connection, tenant: TenantId, new: &NewInvit
     }
 }
 
+/// A macro, so that statements stay literals: sqlx takes no others without an oath.
+macro_rules! select_invitation {
+    ($rest:literal) => {
+        concat!(
+            "SELECT i.id, i.tenant_id, i.candidate_id, i.position_id, i.expires_at, i.revoked_at IS NOT NULL AS is_revoked,
+                    s.id IS NOT NULL AS has_begun, s.ended_at IS NOT NULL AS is_over
+             FROM interview_invitations i
+             LEFT JOIN interview_sessions s ON s.tenant_id = i.tenant_id AND s.invitation_id = i.id ",
+            $rest
+        )
+    };
+}
+
 pub(super) async fn one(tx: &mut Connection, tenant: TenantId, id: InvitationId) -> Result<Option<Invitation>> {
-    let row = ask("SELECT id, tenant_id, candidate_id, position_id, expires_at,
-                          revoked_at IS NOT NULL AS is_revoked,
-                          EXISTS (SELECT 1 FROM interview_sessions s
-                                  WHERE s.tenant_id = i.tenant_id AND s.invitation_id = i.id
-                                    AND s.ended_at IS NOT NULL) AS is_over
-                   FROM interview_invitations i WHERE tenant_id = $1 AND id = $2")
+    let row = ask(select_invitation!("WHERE i.tenant_id = $1 AND i.id = $2"))
+        .bind(Id(tenant.0))
+        .bind(Id(id.0))
+        .fetch_optional(tx)
+        .await?;
+    row.as_ref().map(rows::invitation).transpose()
+}
+
+pub(super) async fn page(
+    tx: &mut Connection,
+    tenant: TenantId,
+    limit: u32,
+    after: Option<InvitationId>,
+) -> Result<Vec<ListedInvitation>> {
+    // Ids rise with time (UUIDv7), so the id is the cursor.
+    let rows = ask(select_invitation!(
+        "WHERE i.tenant_id = $1 AND i.id < $2 ORDER BY i.id DESC LIMIT $3"
+    ))
+    .bind(Id(tenant.0))
+    .bind(Id(after.map_or(Uuid::max(), |id| id.0)))
+    .bind(i64::from(limit))
+    .fetch_all(tx)
+    .await?;
+    let listed = rows.iter().map(|row| {
+        Ok(ListedInvitation {
+            invitation: rows::invitation(row)?,
+            has_begun: row.try_get("has_begun")?,
+        })
+    });
+    listed.collect()
+}
+
+pub(super) async fn revoke(
+    tx: &mut Connection,
+    tenant: TenantId,
+    id: InvitationId,
+    at: OffsetDateTime,
+) -> Result<Invitation> {
+    ask("UPDATE interview_invitations SET revoked_at = $3
+         WHERE tenant_id = $1 AND id = $2 AND revoked_at IS NULL
+           AND NOT EXISTS (SELECT 1 FROM interview_sessions s
+                           WHERE s.tenant_id = $1 AND s.invitation_id = $2 AND s.ended_at IS NOT NULL)")
     .bind(Id(tenant.0))
     .bind(Id(id.0))
-    .fetch_optional(tx)
+    .bind(At(at))
+    .execute(&mut *tx)
     .await?;
-    row.as_ref().map(rows::invitation).transpose()
+    let found = one(tx, tenant, id).await?.ok_or(Error::Missing("invitation"))?;
+    if found.revoked {
+        Ok(found)
+    } else {
+        Err(Error::Conflict("the interview is over"))
+    }
 }
 
 pub(super) async fn by_token(tx: &mut Connection, token_sha256: &[u8; 32]) -> Result<Option<Invitation>> {

@@ -6,45 +6,6 @@
 //! **Law:** one text, so that the two cannot drift; each statement names its tenant itself, and does not lean on
 //! row-level security alone.
 
-mod invitations;
-mod kept;
-mod people;
-mod processes;
-mod rows;
-mod sample;
-mod sessions;
-mod transcript;
-
-use super::{Backend, Connection, Driver, PERSISTENT, Row, Tx, dialect};
-use crate::ids::{CandidateId, InvitationId, PositionId, ProcessId, SessionId, TenantId};
-use crate::store::{
-    Audit, Candidate, Consent, Entry, Error, Fence, Hand, Idempotency, IdempotencyKey, Invitation, KeptAnswer, Lease,
-    LeaseTaken, NewInvitation, Position, Process, Result, Scope, SeenProcess, Session, SessionEvent, SessionOpened,
-    SessionStep, Store, Tenant, within,
-};
-use async_trait::async_trait;
-use sqlx::query::Query;
-use std::time::Duration;
-use time::OffsetDateTime;
-
-/// A statement. Postgres' poolers in transaction mode forbid named ones (PLATFORMS.md), hence `PERSISTENT`.
-fn ask(sql: &'static str) -> Query<'static, Driver, <Driver as sqlx::Database>::Arguments> {
-    sqlx::query(sql).persistent(PERSISTENT)
-}
-
-/// A violated foreign key says that `what` is not there, for this tenant.
-fn missing(what: &'static str) -> impl Fn(sqlx::Error) -> Error {
-    move |error| match &error {
-        sqlx::Error::Database(database) if database.is_foreign_key_violation() => Error::Missing(what),
-        _ => Error::from(error),
-    }
-}
-
-/// Text that both databases take: Postgres has no NUL in text, and words said are not refused for it.
-fn clean(text: &str) -> String {
-    text.replace('\0', "\u{fffd}")
-}
-
 /// One call: a transaction in a scope, a body, a commit, a deadline.
 macro_rules! read {
     ($store:ident, $scope:expr, |$tx:ident| $body:expr) => {
@@ -71,6 +32,45 @@ macro_rules! write {
     };
 }
 
+mod invitations;
+mod kept;
+mod people;
+mod processes;
+mod rows;
+mod sample;
+mod sessions;
+mod transcript;
+
+use super::{Backend, Connection, Driver, PERSISTENT, Row, Tx, dialect};
+use crate::ids::{InvitationId, ProcessId, SessionId, TenantId};
+use crate::store::{
+    Audit, Consent, Entry, Error, Fence, Hand, Idempotency, IdempotencyKey, Invitation, KeptAnswer, Lease, LeaseTaken,
+    ListedInvitation, NewInvitation, Process, Result, Scope, SeenProcess, Session, SessionEvent, SessionOpened,
+    SessionStep, Store, within,
+};
+use async_trait::async_trait;
+use sqlx::query::Query;
+use std::time::Duration;
+use time::OffsetDateTime;
+
+/// A statement. Postgres' poolers in transaction mode forbid named ones (PLATFORMS.md), hence `PERSISTENT`.
+fn ask(sql: &'static str) -> Query<'static, Driver, <Driver as sqlx::Database>::Arguments> {
+    sqlx::query(sql).persistent(PERSISTENT)
+}
+
+/// A violated foreign key says that `what` is not there, for this tenant.
+fn missing(what: &'static str) -> impl Fn(sqlx::Error) -> Error {
+    move |error| match &error {
+        sqlx::Error::Database(database) if database.is_foreign_key_violation() => Error::Missing(what),
+        _ => Error::from(error),
+    }
+}
+
+/// Text that both databases take: Postgres has no NUL in text, and words said are not refused for it.
+fn clean(text: &str) -> String {
+    text.replace('\0', "\u{fffd}")
+}
+
 #[async_trait]
 impl Store for Backend {
     async fn migrate(&self) -> Result<()> {
@@ -85,15 +85,6 @@ impl Store for Backend {
     async fn ping(&self) -> Result<()> {
         read!(self, Scope::Nobody, |tx| people::ping(tx))
     }
-    async fn tenant(&self, tenant: TenantId) -> Result<Option<Tenant>> {
-        read!(self, Scope::Tenant(tenant), |tx| people::tenant(tx, tenant))
-    }
-    async fn position(&self, tenant: TenantId, id: PositionId) -> Result<Option<Position>> {
-        read!(self, Scope::Tenant(tenant), |tx| people::position(tx, tenant, id))
-    }
-    async fn candidate(&self, tenant: TenantId, id: CandidateId) -> Result<Option<Candidate>> {
-        read!(self, Scope::Tenant(tenant), |tx| people::candidate(tx, tenant, id))
-    }
     async fn invitation_create(&self, tenant: TenantId, new: &NewInvitation) -> Result<Invitation> {
         write!(self, Scope::Tenant(tenant), |tx| invitations::create(tx, tenant, new))
     }
@@ -102,6 +93,21 @@ impl Store for Backend {
     }
     async fn invitation_by_token(&self, token_sha256: &[u8; 32]) -> Result<Option<Invitation>> {
         read!(self, Scope::Nobody, |tx| invitations::by_token(tx, token_sha256))
+    }
+    async fn invitations(
+        &self,
+        tenant: TenantId,
+        limit: u32,
+        after: Option<InvitationId>,
+    ) -> Result<Vec<ListedInvitation>> {
+        read!(self, Scope::Tenant(tenant), |tx| invitations::page(
+            tx, tenant, limit, after
+        ))
+    }
+    async fn invitation_revoke(&self, tenant: TenantId, id: InvitationId, at: OffsetDateTime) -> Result<Invitation> {
+        write!(self, Scope::Tenant(tenant), |tx| invitations::revoke(
+            tx, tenant, id, at
+        ))
     }
     async fn invitation_redeemed(&self, tenant: TenantId, id: InvitationId, at: OffsetDateTime) -> Result<()> {
         write!(self, Scope::Tenant(tenant), |tx| invitations::redeemed(

@@ -35,30 +35,6 @@ async fn one(tx: &mut Connection, sample: &sample::Sample) -> Result<()> {
         .bind(at)
         .execute(&mut *tx)
         .await?;
-    let position = &sample.position;
-    ask("INSERT INTO positions
-             (id, tenant_id, title, description, language, voice, max_minutes, plan, instructions, created_at)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)")
-    .bind(Id(position.id.0))
-    .bind(tenant)
-    .bind(position.title.clone())
-    .bind(position.description.clone())
-    .bind(position.language.clone())
-    .bind(position.voice.clone())
-    .bind(i32::from(position.max_minutes))
-    .bind(sqlx::types::Json(position.plan.clone()))
-    .bind(position.instructions.clone())
-    .bind(at)
-    .execute(&mut *tx)
-    .await?;
-    let candidate = &sample.candidate;
-    ask("INSERT INTO candidates (id, tenant_id, name, email, created_at) VALUES ($1, $2, $3, $4, $5)")
-        .bind(Id(candidate.id.0))
-        .bind(tenant)
-        .bind(candidate.name.clone())
-        .bind(candidate.email.clone())
-        .bind(at)
-        .execute(tx)
-        .await?;
-    Ok(())
+    people::new_position(tx, sample.tenant.id, &sample.position, sample::MADE_AT).await?;
+    people::new_candidate(tx, sample.tenant.id, &sample.candidate, sample::MADE_AT).await
 }
