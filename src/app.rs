@@ -9,15 +9,16 @@ mod serve;
 
 pub use ready::{Phase, Readiness};
 
-use crate::api::idempotency::Sealer;
 use crate::api::{self, limit};
-use crate::auth::Tokens;
+use crate::auth::{Purpose, Sealer, Tokens};
 use crate::config::{self, Config};
+use crate::jobs::Jobs;
 use crate::metrics::Metrics;
 use crate::realtime::dialect::OpenAiRealtime;
 use crate::session::{Deps, Sessions, lease::Holder};
 use crate::store::journal::{self, Journal};
 use crate::store::{self, Store};
+use crate::vendors::mail::Mail;
 use axum::http::HeaderMap;
 use limit::Limits;
 use secrecy::ExposeSecret;
@@ -67,6 +68,8 @@ pub struct App {
     pub journal: Journal,
     /// This process, as others know it.
     pub holder: Arc<Holder>,
+    /// Work that outlives a request.
+    pub jobs: Jobs,
     /// The media threads.
     pub shards: Arc<[Shard]>,
 }
@@ -155,8 +158,9 @@ pub async fn start_on(mut config: Config, shards: Option<Arc<[Shard]>>) -> Resul
     tasks.spawn(async move {
         until(begun.clone(), migrated).await;
         let holder = served.holder.clone();
-        let beating = until(begun, heart::serve(served, &holder));
-        tokio::join!(driver.run(), beating); // the driver ends with the journal, or at once where the stop came first
+        let beating = until(begun.clone(), heart::serve(served.clone(), &holder));
+        let working = until(begun, served.jobs.run());
+        tokio::join!(driver.run(), beating, working); // the driver ends with the journal, or at once where the stop came first
     });
     let udp = app.shards.iter().map(Shard::local_addr).collect();
     tracing::info!(%http, ?udp, metrics = ?metrics_at, "listening");
@@ -206,10 +210,12 @@ fn build(config: Config, tasks: &TaskTracker, driven: Option<Arc<[Shard]>>) -> R
     metrics.watch_sessions(Box::new(move || counted.counts().into_iter().collect()));
     let watched = journal.clone();
     metrics.watch_journal(Box::new(move || watched.status()));
+    let mail = Mail::new(&config.mail);
     let app = App {
+        jobs: Jobs::new(store.clone(), &config.auth, mail, metrics.clone()),
         store,
         sessions,
-        sealer: Arc::new(Sealer::new(&config.auth)),
+        sealer: Arc::new(Sealer::new(&config.auth, Purpose::KeptAnswers)),
         tokens: Tokens::new(&config.auth),
         metrics,
         limits: Arc::new(Limits::new(config.http.open_calls_per_minute)),

@@ -17,6 +17,9 @@ pub fn monotonic() -> Instant {
     tokio::time::Instant::now().into_std()
 }
 
+/// A wall clock that differs by so much from what it was by the steady one was set. Less is one that is being slewed.
+pub const SET_BY: time::Duration = time::Duration::milliseconds(250);
+
 /// Wall time that runs as the monotonic clock does from one moment on: when the machine's clock is set, what has been measured
 /// since does not move.
 #[derive(Debug, Clone, Copy)]

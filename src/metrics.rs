@@ -7,7 +7,7 @@ mod scraped;
 
 use crate::auth;
 use crate::store::journal;
-use crate::store::{Source, Speaker};
+use crate::store::{JobEnd, Source, Speaker};
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::encoding::text::encode;
 use prometheus_client::metrics::counter::Counter;
@@ -77,6 +77,7 @@ struct Inner {
     auth_refused: Counts<1>,
     signaling_refused: Counts<1>,
     ai_events_unread: Counts<1>,
+    jobs: Counts<2>,
     http: Family<HttpLabels, Counter>,
     http_seconds: Family<RouteLabels, Histogram, fn() -> Histogram>,
 }
@@ -118,6 +119,7 @@ impl Metrics {
             auth_refused: Family::default(),
             signaling_refused: Family::default(),
             ai_events_unread: Family::default(),
+            jobs: Family::default(),
             http: Family::default(),
             http_seconds,
             scraped: scraped.clone(),
@@ -193,6 +195,12 @@ impl Metrics {
             "ai_events_unread",
             "Events of the AI service that mean nothing to us, by reason",
             inner.ai_events_unread.clone(),
+        );
+        counted(
+            r,
+            "jobs_tried",
+            "Pieces of work that outlive a request, each try, by kind and outcome",
+            inner.jobs.clone(),
         );
         counted(
             r,
@@ -286,6 +294,16 @@ impl Metrics {
         if let Some(took) = took {
             self.0.store.observe(took.as_secs_f64());
         }
+    }
+
+    /// A job was tried. `kind` is a word from a closed list.
+    pub fn job_tried(&self, kind: &'static str, end: &JobEnd) {
+        let outcome = match end {
+            JobEnd::Done => "done",
+            JobEnd::Again(..) => "again",
+            JobEnd::Failed(_) => "failed",
+        };
+        self.0.jobs.get_or_create(&[("kind", kind), ("outcome", outcome)]).inc();
     }
 
     /// The AI service counted tokens. `modality` is `text`, `audio` or `cached`.

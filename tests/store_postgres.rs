@@ -16,7 +16,7 @@ use sqlx::{AssertSqlSafe, Connection, PgConnection, Row};
 use std::sync::Arc;
 use tenants::{NOW, OF_TENANT, World, code, count, entry, run};
 use uuid::Uuid;
-use vivavoce::ids::{InvitationId, ProcessId, SessionId};
+use vivavoce::ids::{InvitationId, JobId, ProcessId, SessionId};
 use vivavoce::store::sample::{CANDIDATE, OTHER_TENANT, POSITION, RECRUITER, TENANT};
 use vivavoce::store::{Entry, Error, NewInvitation, Process, Speaker};
 
@@ -94,6 +94,33 @@ async fn without_a_tenant_the_server_role_sees_nothing() {
         .unwrap();
     assert_eq!(found.len(), 1);
     assert_eq!(found[0].get::<Uuid, _>(0), world.invitation.0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_job_is_its_tenants_alone_and_the_worker_is_told_ids_alone() {
+    let world = World::new().await;
+    let now = std::time::Duration::ZERO;
+    world
+        .store
+        .job_put(TENANT, JobId::new(), "mail", b"sealed", now)
+        .await
+        .unwrap();
+    for (tenant, jobs) in [
+        (TENANT.to_string(), 1),
+        (OTHER_TENANT.to_string(), 0),
+        (String::new(), 0),
+    ] {
+        let mut server = world.as_server(&tenant).await;
+        assert_eq!(count(&mut server, "jobs").await.unwrap(), jobs, "{tenant}");
+    }
+    let mut other = world.as_server(&OTHER_TENANT.to_string()).await;
+    assert_eq!(run(&mut other, "UPDATE jobs SET attempts = 9").await.unwrap(), 0);
+    let mut nobody = world.as_server("").await;
+    let rows = sqlx::query("SELECT * FROM vivavoce.jobs_due(now(), 10)")
+        .fetch_all(&mut nobody)
+        .await
+        .unwrap();
+    assert!(rows.len() == 1 && rows[0].len() == 2);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -224,6 +251,8 @@ async fn a_member_reads_their_tenant_through_postgrest_and_writes_nothing() {
         "SELECT * FROM vivavoce.migrations",
         "SELECT * FROM processes",
         "SELECT * FROM session_leases",
+        "SELECT * FROM jobs",
+        "SELECT * FROM vivavoce.jobs_due(now(), 1)",
         "SELECT * FROM vivavoce.sessions_adrift(now(), now(), 1)",
         "SELECT * FROM vivavoce.invitation_by_token('\\x00')",
         "SELECT vivavoce.no_tenant_yet()",

@@ -3,13 +3,15 @@
 //! Is: for development, demos and tests; it says that it is a simulator wherever it shows. Isn't: a model, and no part of
 //! the relay: it shares no code with it, so that a mistake in the relay cannot be mirrored in its judge.
 //! The map: `http` takes requests, `peer` is the WebRTC side, `call` one call's task, `conversation` the pure machine that
-//! decides what is said, `wire` the faults between it and the client, `registry` every call there is.
+//! decides what is said, `wire` the faults between it and the client, `registry` every call there is. `mail` is something else:
+//! a catcher of the letters that the relay sends.
 
 mod audio;
 mod call;
 mod conversation;
 mod http;
 pub mod judge;
+mod mail;
 pub mod model;
 mod peer;
 mod registry;
@@ -38,6 +40,8 @@ pub struct Config {
     pub media_ips: Vec<IpAddr>,
     /// What `POST /control/defaults` would be sent at the start; null for none.
     pub defaults: serde_json::Value,
+    /// Where letters are caught, by SMTP; they are shown at `/mail`. None: nowhere.
+    pub mail: Option<SocketAddr>,
 }
 
 impl Default for Config {
@@ -46,6 +50,7 @@ impl Default for Config {
             listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
             media_ips: Vec::new(),
             defaults: serde_json::Value::Null,
+            mail: None,
         }
     }
 }
@@ -65,6 +70,7 @@ pub enum Error {
 #[derive(Debug)]
 pub struct Simulator {
     addr: SocketAddr,
+    mail: Option<SocketAddr>,
     stop: CancellationToken,
     server: Option<JoinHandle<()>>,
 }
@@ -97,9 +103,18 @@ impl Simulator {
             },
         };
         let stop = CancellationToken::new();
+        let inbox = mail::Inbox::default();
+        let mail = match config.mail {
+            Some(listen) => {
+                let (listener, addr) = mail::bind(listen).await?;
+                tokio::spawn(mail::serve(listener, inbox.clone(), stop.clone()));
+                Some(addr)
+            }
+            None => None,
+        };
         let stopped = stop.clone();
         let server = tokio::spawn(async move {
-            let router = http::router(app);
+            let router = http::router(app, mail::routes(inbox));
             let served = axum::serve(listener, router).with_graceful_shutdown(stopped.clone().cancelled_owned());
             // Sockets that were upgraded are calls; they are ended below and must not hold the server up.
             tokio::select! {
@@ -114,6 +129,7 @@ impl Simulator {
         });
         Ok(Self {
             addr,
+            mail,
             stop,
             server: Some(server),
         })
@@ -122,6 +138,11 @@ impl Simulator {
     /// Where it listens.
     pub fn addr(&self) -> SocketAddr {
         self.addr
+    }
+
+    /// Where letters are caught, by SMTP.
+    pub fn mail(&self) -> Option<SocketAddr> {
+        self.mail
     }
 
     /// Ends every call and the server.

@@ -7,18 +7,13 @@ use super::problem::{CONTENT_TYPE, Kind, Problem};
 use crate::app::App;
 use crate::auth::{Caller, bearer};
 use crate::clock;
-use crate::config;
 use crate::store::{Idempotency, IdempotencyKey, KeptAnswer};
 use axum::body::{self, Body};
 use axum::extract::{MatchedPath, Request, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
-use hmac::{Hmac, Mac as _};
-use ring::aead::{AES_256_GCM, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
-use secrecy::ExposeSecret as _;
 use sha2::{Digest as _, Sha256};
-use std::fmt;
 use std::time::Duration;
 
 /// The longest key.
@@ -108,7 +103,10 @@ async fn keep(app: &App, key: &IdempotencyKey, response: Response) -> Result<Res
         .map_err(|_| Problem::new(Kind::Internal, ""))?;
     let kept = KeptAnswer {
         status: status.as_u16(),
-        body: app.sealer.seal(key, &bytes)?,
+        body: app
+            .sealer
+            .seal(&about(key), &bytes)
+            .map_err(|_| Problem::new(Kind::Internal, ""))?,
     };
     // The thing was made: an answer that cannot be kept is still the answer.
     if let Err(error) = app.store.idempotency_end(key, Some(&kept)).await {
@@ -124,7 +122,11 @@ fn is_final(status: StatusCode) -> bool {
 }
 
 fn replay(app: &App, key: &IdempotencyKey, kept: &KeptAnswer) -> Result<Response, Problem> {
-    let body = app.sealer.open(key, &kept.body)?;
+    // Its secret was dropped, or the row was changed: neither may make a second thing of one request.
+    let body = app
+        .sealer
+        .open(&about(key), &kept.body)
+        .map_err(|_| Problem::new(Kind::Conflict, "The first answer can no longer be read"))?;
     let status = StatusCode::from_u16(kept.status).map_err(|_| Problem::new(Kind::Internal, ""))?;
     let kind = if status.is_success() {
         "application/json"
@@ -136,90 +138,15 @@ fn replay(app: &App, key: &IdempotencyKey, kept: &KeptAnswer) -> Result<Response
     Ok((status, headers, body).into_response())
 }
 
-/// Seals kept answers. Cheap to share.
-pub struct Sealer {
-    keys: Vec<LessSafeKey>,
-}
-
-impl Sealer {
-    /// One key for each secret, newest first.
-    pub fn new(auth: &config::Auth) -> Self {
-        let keys = auth.jwt_secrets.iter().filter_map(|secret| {
-            let mut mac = Hmac::<Sha256>::new_from_slice(secret.expose_secret().as_bytes()).ok()?;
-            mac.update(b"vivavoce: kept answers, AES-256-GCM, 1");
-            let key = UnboundKey::new(&AES_256_GCM, &mac.finalize().into_bytes()).ok()?;
-            Some(LessSafeKey::new(key))
-        });
-        Self { keys: keys.collect() }
-    }
-
-    fn seal(&self, key: &IdempotencyKey, answer: &[u8]) -> Result<Vec<u8>, Problem> {
-        let failed = || Problem::new(Kind::Internal, "");
-        let nonce: [u8; NONCE_LEN] = rand::random();
-        let mut sealed = answer.to_vec();
-        self.keys
-            .first()
-            .ok_or_else(failed)?
-            .seal_in_place_append_tag(Nonce::assume_unique_for_key(nonce), aad(key), &mut sealed)
-            .map_err(|_| failed())?;
-        Ok([nonce.as_slice(), &sealed].concat())
-    }
-
-    fn open(&self, key: &IdempotencyKey, kept: &[u8]) -> Result<Vec<u8>, Problem> {
-        let opened = kept.split_first_chunk::<NONCE_LEN>().and_then(|(nonce, sealed)| {
-            self.keys.iter().find_map(|with| {
-                let mut sealed = sealed.to_vec();
-                let nonce = Nonce::assume_unique_for_key(*nonce);
-                Some(with.open_in_place(nonce, aad(key), &mut sealed).ok()?.to_vec())
-            })
-        });
-        // Its secret was dropped, or the row was changed: neither may make a second thing of one request.
-        opened.ok_or_else(|| Problem::new(Kind::Conflict, "The first answer can no longer be read"))
-    }
-}
-
-impl fmt::Debug for Sealer {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Sealer").field("keys", &self.keys.len()).finish()
-    }
-}
-
 /// An answer opens only as the answer to what it was sealed for.
-fn aad(key: &IdempotencyKey) -> Aad<Vec<u8>> {
-    Aad::from([&key.caller, "\0", &key.route, "\0", &key.key].concat().into_bytes())
+fn about(key: &IdempotencyKey) -> Vec<u8> {
+    [&key.caller, "\0", &key.route, "\0", &key.key].concat().into_bytes()
 }
 
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
     use super::*;
-
-    fn sealer(secrets: &[&str]) -> Sealer {
-        Sealer::new(&config::Auth {
-            jwt_secrets: secrets.iter().map(|secret| (*secret).into()).collect(),
-        })
-    }
-
-    fn named(name: &str) -> IdempotencyKey {
-        IdempotencyKey {
-            caller: "caller".into(),
-            route: "POST /x".into(),
-            key: name.into(),
-            body_sha256: [0; 32],
-        }
-    }
-
-    #[test]
-    fn what_is_sealed_opens_for_its_own_key_alone() {
-        let (new, old) = ("n".repeat(32), "o".repeat(32));
-        let sealed = sealer(&[&old]).seal(&named("a"), b"secret answer").unwrap();
-        assert!(!sealed.windows(6).any(|window| window == b"secret"));
-        let rotated = sealer(&[&new, &old]);
-        assert_eq!(rotated.open(&named("a"), &sealed).unwrap(), b"secret answer");
-        assert!(rotated.open(&named("b"), &sealed).is_err());
-        assert!(sealer(&[&new]).open(&named("a"), &sealed).is_err());
-        assert!(rotated.open(&named("a"), &sealed[..10]).is_err());
-    }
 
     #[test]
     fn keys_are_bare_or_quoted() {

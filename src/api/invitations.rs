@@ -1,14 +1,16 @@
 //! Invitations: made by recruiters, redeemed by whoever holds the token.
 
-use super::extract::{Body, Id, Params};
+use super::extract::{Body, Id, OrEmpty, Params};
 use super::paging::{self, Page};
 use super::problem::{Kind, Problem};
 use super::{check, idempotency, limit, random_hex};
 use crate::app::App;
 use crate::auth::{Caller, Role};
 use crate::clock;
-use crate::ids::{CandidateId, InvitationId, PositionId, TenantId};
-use crate::store::{Audit, Invitation, NewInvitation};
+use crate::ids::{CandidateId, InvitationId, JobId, PositionId, TenantId};
+use crate::jobs::Job;
+use crate::letters;
+use crate::store::{Audit, Invitation, NewInvitation, Renewal};
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
@@ -20,6 +22,7 @@ use time::OffsetDateTime;
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
+use uuid::Uuid;
 
 /// A candidate's token outlasts the longest interview and a long wait before it; redeeming again gives a new one.
 const ACCESS_TTL: Duration = Duration::from_secs(6 * 3600);
@@ -30,6 +33,7 @@ pub(super) fn routes(app: &App) -> OpenApiRouter<App> {
         .layer(from_fn_with_state(app.clone(), limit::open_calls));
     let creating = OpenApiRouter::new()
         .routes(routes!(create))
+        .routes(routes!(resend))
         .layer(from_fn_with_state(app.clone(), idempotency::layer));
     OpenApiRouter::new()
         .merge(creating)
@@ -50,6 +54,17 @@ pub struct Create {
     email: Option<String>,
 }
 
+/// How to send it once more.
+#[derive(Deserialize, ToSchema)]
+pub struct Resend {
+    /// From 1 to 720; 48 if not said.
+    #[schema(minimum = 1, maximum = 720)]
+    expiration_hours: Option<i64>,
+    /// Where to send it from now on; where it went before, if not said.
+    #[schema(max_length = 254, format = "email")]
+    email: Option<String>,
+}
+
 /// An invitation as it is told once: the token is not kept.
 #[derive(Serialize, ToSchema)]
 pub struct Created {
@@ -58,6 +73,8 @@ pub struct Created {
     token: String,
     /// The page that redeems it.
     invitation_url: String,
+    /// A letter with it is on its way. False: no mail server is configured, and it is yours to pass on.
+    mailed: bool,
     #[serde(with = "clock::wire")]
     expires_at: OffsetDateTime,
 }
@@ -138,15 +155,8 @@ async fn create(
     };
     let made = app.store.invitation_create(caller.tenant, &new).await?;
     tracing::info!(tenant = %caller.tenant, invitation = %made.id, "invited");
-    Ok((
-        StatusCode::CREATED,
-        Json(Created {
-            id: made.id,
-            invitation_url: link(&app, &token),
-            token,
-            expires_at: made.expires_at,
-        }),
-    ))
+    let told = tell(&app, &made, new.email.as_deref(), token, false).await?;
+    Ok((StatusCode::CREATED, Json(told)))
 }
 
 /// One invitation.
@@ -203,6 +213,35 @@ async fn revoke(State(app): State<App>, caller: Caller, Id(id): Id<InvitationId>
     Ok(Json(seen(&found, Standing::Revoked)))
 }
 
+/// Sends an invitation once more, by a new link: the one before opens nothing any more. It can be begun for so many hours from now.
+#[utoipa::path(post, path = "/api/invitations/{id}/resend", tag = "invitations", security(("bearer" = [])),
+    params(("id" = InvitationId, Path),
+           ("Idempotency-Key" = Option<String>, Header, description = "the first answer again, for 24 h")),
+    request_body = Resend,
+    responses((status = 200, body = Created), (status = 409, description = "it was taken back, or its interview is over")))]
+async fn resend(
+    State(app): State<App>,
+    caller: Caller,
+    Id(id): Id<InvitationId>,
+    OrEmpty(wanted): OrEmpty<Resend>,
+) -> Result<Json<Created>, Problem> {
+    caller.must_recruit()?;
+    if let Some(email) = &wanted.email {
+        check::email("/email", email)?;
+    }
+    let token = random_hex();
+    let renewal = Renewal {
+        token_sha256: Sha256::digest(&token).into(),
+        expires_at: clock::wall() + hours(wanted.expiration_hours)?,
+        email: wanted.email,
+    };
+    let renewed = app.store.invitation_renew(caller.tenant, id, &renewal).await?;
+    tracing::info!(tenant = %caller.tenant, invitation = %id, "invited again");
+    Ok(Json(
+        tell(&app, &renewed.invitation, renewed.email.as_deref(), token, true).await?,
+    ))
+}
+
 /// Opens an invitation with the token of its link, as often as it takes until the interview ends.
 #[utoipa::path(post, path = "/api/invitations/redeem", tag = "invitations", request_body = Redeem,
     responses((status = 200, body = Redeemed), (status = 410, description = "expired, taken back, or over")))]
@@ -233,6 +272,49 @@ async fn redeem(State(app): State<App>, Body(given): Body<Redeem>) -> Result<Jso
         invitation_id: found.id,
         expires_at: minted.expires_at,
     }))
+}
+
+/// The answer that holds a new token, and the letter that does, where letters are sent.
+async fn tell(
+    app: &App,
+    invitation: &Invitation,
+    email: Option<&str>,
+    token: String,
+    replaces: bool,
+) -> Result<Created, Problem> {
+    let told = Created {
+        id: invitation.id,
+        invitation_url: link(app, &token),
+        mailed: app.jobs.sends_mail(),
+        token,
+        expires_at: invitation.expires_at,
+    };
+    if !told.mailed {
+        return Ok(told);
+    }
+    let tenant = invitation.tenant;
+    let (company, candidate, position) = tokio::try_join!(
+        app.store.tenant(tenant),
+        app.store.candidate(tenant, invitation.candidate),
+        app.store.position(tenant, invitation.position)
+    )?;
+    let (Some(company), Some(candidate), Some(position)) = (company, candidate, position) else {
+        return Err(Problem::not_found());
+    };
+    let letter = letters::invitation(&letters::Invitation {
+        to: email.unwrap_or(&candidate.email),
+        name: &candidate.name,
+        company: &company.name,
+        position: &position.title,
+        max_minutes: position.max_minutes.min(app.config.session.max_minutes),
+        link: &told.invitation_url,
+        expires_at: told.expires_at,
+        replaces,
+    });
+    // One letter for each token, however often this is asked.
+    let job = JobId(Uuid::new_v5(&invitation.id.0, told.token.as_bytes()));
+    app.jobs.put(tenant, job, &Job::Mail(letter)).await?;
+    Ok(told)
 }
 
 /// Refuses an invitation that is not open, in words for the candidate.

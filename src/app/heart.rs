@@ -1,7 +1,7 @@
 //! This process among those that share its database: registered, beating, looking after what others do to its sessions, and
 //! ending what nobody drives.
 //!
-//! Is: three loops that end with the process. Isn't: a judgement of who is alive (`session/lease.rs`).
+//! Is: four loops that end with the process. Isn't: a judgement of who is alive (`session/lease.rs`).
 //! **Law:** a beat waits for nothing but its own statement: what it finds to do is done beside it.
 
 use super::{App, Phase};
@@ -60,7 +60,12 @@ pub(super) async fn serve(app: App, holder: &Holder) {
     app.ready.set(Phase::Ready);
     tracing::info!("ready");
     let poked = Notify::new();
-    tokio::join!(beat(&app, holder, &poked), look(&app, &poked), sweep(&app));
+    tokio::join!(
+        beat(&app, holder, &poked),
+        look(&app, &poked),
+        sweep(&app),
+        watch_clock(&app)
+    );
 }
 
 async fn begin(app: &App, holder: &Holder) {
@@ -104,6 +109,21 @@ async fn beat(app: &App, holder: &Holder, poked: &Notify) {
         }
         if changed && holder.is_beating() {
             tracing::info!("the database takes heartbeats again");
+        }
+    }
+}
+
+/// Tells every session when the machine's clock was set: one in which nothing happens would note it too late for whoever
+/// takes it up, should this process die now.
+async fn watch_clock(app: &App) {
+    let steady = clock::Steady::begin();
+    let mut ahead = time::Duration::ZERO;
+    loop {
+        tokio::time::sleep(BEAT).await;
+        let now = clock::wall() - steady.now();
+        if (now - ahead).abs() >= clock::SET_BY {
+            ahead = now;
+            app.sessions.clock_set();
         }
     }
 }

@@ -5,10 +5,12 @@
 //! words, so that an attacker learns nothing from them.
 
 mod caller;
+mod sealer;
 mod tokens;
 
 #[cfg(test)]
 mod tests;
 
 pub use caller::{Caller, Role, bearer};
+pub use sealer::{Purpose, Sealer, Unopened};
 pub use tokens::{Error, ISSUER, Minted, TOKEN_BYTES_MAX, Tokens};

@@ -43,6 +43,8 @@ struct Told {
     invitation_token: String,
     /// `simulator`, or the host of the service that is dialled.
     interviewer: String,
+    /// The letters that were sent, none of which is delivered; where no `SMTP_URL` is set.
+    mail_url: Option<String>,
     /// The simulator's control endpoints, where it is the interviewer.
     simulator_control_url: Option<String>,
     /// Where `/metrics` is.
@@ -63,9 +65,10 @@ pub(super) fn run(args: &Args) -> Result<ExitCode, Failure> {
         let mut signals = Signals::listen()?;
         let simulator = simulator(&mut vars).await?;
         let config = Config::from_vars(&vars)?;
-        let interviewer = match &simulator {
-            Some(_) => "simulator".to_owned(),
-            None => config.ai.base_url.host_str().unwrap_or_default().to_owned(),
+        let interviewer = if config.ai.simulated {
+            "simulator".to_owned()
+        } else {
+            config.ai.base_url.host_str().unwrap_or_default().to_owned()
         };
         let running = app::start(config).await?;
         let told = tokio::select! {
@@ -127,15 +130,31 @@ fn free_port(host: IpAddr) -> Result<u16, Failure> {
     Ok(TcpListener::bind((host, 0))?.local_addr()?.port())
 }
 
-/// The simulator, where no service is named.
+/// The simulator, where no service is named, or no mail server: it catches letters, too.
 async fn simulator(vars: &mut BTreeMap<String, String>) -> Result<Option<Simulator>, Failure> {
-    let named = ["OPENAI_API_KEY", "OPENAI_BASE_URL"]
-        .iter()
-        .any(|name| vars.get(*name).is_some_and(|value| !value.trim().is_empty()));
-    if named {
+    let is_named = |names: &[&str]| {
+        names
+            .iter()
+            .any(|name| vars.get(*name).is_some_and(|value| !value.trim().is_empty()))
+    };
+    let (has_ai, has_mail) = (
+        is_named(&["OPENAI_API_KEY", "OPENAI_BASE_URL"]),
+        is_named(&["SMTP_URL"]),
+    );
+    if has_ai && has_mail {
         return Ok(None);
     }
-    let simulator = Simulator::start(vivavoce_simulator::Config::default()).await?;
+    let config = vivavoce_simulator::Config {
+        mail: (!has_mail).then_some(SocketAddr::from((Ipv4Addr::LOCALHOST, 0))),
+        ..vivavoce_simulator::Config::default()
+    };
+    let simulator = Simulator::start(config).await?;
+    if let Some(mail) = simulator.mail() {
+        vars.insert("SMTP_URL".into(), format!("smtp://{mail}"));
+    }
+    if has_ai {
+        return Ok(Some(simulator));
+    }
     vars.insert("OPENAI_BASE_URL".into(), format!("http://{}/v1", simulator.addr()));
     // The simulator asks for a key as the service does; any will do.
     vars.insert("OPENAI_API_KEY".into(), "simulated".into());
@@ -164,7 +183,12 @@ async fn prepare(
         invitation_url,
         invitation_token,
         interviewer,
-        simulator_control_url: simulator.map(|simulator| format!("http://{}/control", simulator.addr())),
+        mail_url: simulator
+            .filter(|simulator| simulator.mail().is_some())
+            .map(|simulator| format!("http://{}/mail", simulator.addr())),
+        simulator_control_url: simulator
+            .filter(|_| app.config.ai.simulated)
+            .map(|simulator| format!("http://{}/control", simulator.addr())),
         metrics: running.metrics.map(|address| format!("http://{address}/metrics")),
         data_dir: data.to_owned(),
         tenant: sample::TENANT.to_string(),
@@ -181,9 +205,12 @@ fn words(told: &Told) -> String {
         format!("The interviewer is {}.", told.interviewer)
     };
     let data = told.data_dir.display();
+    let mail = told.mail_url.as_ref().map_or_else(String::new, |url| {
+        format!("The letters:     {url} (caught, none is delivered)\n")
+    });
     format!(
         "\nOpen this as the candidate, and allow the microphone:\n\n    {}\n\n{interviewer}\n\n\
-         The calls:       {}/docs\n\
+         {mail}The calls:       {}/docs\n\
          The transcripts: {data}/vivavoce.db\n\
          As a recruiter:  vivavoce token --data {data} --role recruiter --tenant {}\n\n\
          Ctrl-C ends it. What was said stays.\n",

@@ -9,6 +9,7 @@ mod auth;
 mod database;
 mod http;
 mod log;
+mod mail;
 mod media;
 mod session;
 mod table;
@@ -22,6 +23,7 @@ pub use auth::{Auth, SECRET_BYTES_MIN};
 pub use database::Database;
 pub use http::{Http, Origin};
 pub use log::{Log, LogFormat};
+pub use mail::{Mail, MailSecurity, MailServer};
 pub use media::Media;
 pub use session::Session;
 pub use table::{TABLE, Variable, markdown};
@@ -45,6 +47,8 @@ pub struct Config {
     pub ai: Ai,
     /// An interview's times.
     pub session: Session,
+    /// How letters leave.
+    pub mail: Mail,
     /// What is logged, and how.
     pub log: Log,
 }
@@ -79,6 +83,7 @@ impl Config {
             ai: Ai::read(vars)?,
             session: Session::read(vars)?,
             log: Log::read(vars)?,
+            mail: Mail::read(vars, &http.public_app_url)?,
             database,
             http,
         })

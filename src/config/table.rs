@@ -104,6 +104,16 @@ pub const TABLE: &[Variable] = &[
         "`sqlite:DATA_DIR/vivavoce.db`",
         "`sqlite:PATH` or `postgres://USER:PASSWORD@HOST/NAME`",
     ),
+    secret(
+        "SMTP_URL",
+        "none: recruiters pass links on themselves",
+        "The mail server that sends invitations: `smtps://USER:PASSWORD@HOST`, or `smtp://…` by STARTTLS (port 587)",
+    ),
+    plain(
+        "MAIL_FROM",
+        "required where `SMTP_URL` is set",
+        "Whom letters are from: `Interviews <jobs@example.com>`",
+    ),
     plain(
         "UDP_PORT",
         "`7878`",

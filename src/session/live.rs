@@ -110,6 +110,8 @@ pub(super) enum Command {
     MoveTo(Option<String>),
     /// The session leaves this process.
     LetGo(LetGo),
+    /// The machine's clock was set: it is noted at once, by how much, however still it is.
+    ClockSet,
     Find {
         speaker: Speaker,
         text: String,
@@ -238,6 +240,11 @@ impl Live {
     /// It leaves this process.
     pub(super) fn let_go(&self, how: LetGo) {
         self.tell(Command::LetGo(how));
+    }
+
+    /// The machine's clock was set.
+    pub(super) fn clock_set(&self) {
+        self.tell(Command::ClockSet);
     }
 
     /// Resolves once it has left this process.

@@ -8,6 +8,7 @@ mod column;
 #[cfg(test)]
 mod conformance;
 mod error;
+mod jobs;
 pub mod journal;
 pub mod model;
 mod people;
@@ -17,6 +18,7 @@ pub mod sample;
 pub mod sqlite;
 
 pub use error::{Cause, Error, Kind};
+pub use jobs::{JobEnd, Jobs, TakenJob};
 pub use model::*;
 pub use people::People;
 pub use processes::*;
@@ -45,7 +47,7 @@ pub fn open(url: &SecretString) -> Result<Arc<dyn Store>> {
 
 /// Everything that is kept. One conformance suite (`store/conformance.rs`) holds both implementations to this text.
 #[async_trait]
-pub trait Store: People {
+pub trait Store: People + Jobs {
     /// Runs the numbered migrations that are missing. Safe to call by several processes at once.
     async fn migrate(&self) -> Result<()>;
     /// Adds the sample data of SPEC.md (fixed ids); refuses (`Conflict`) a database that already has a tenant.
@@ -70,6 +72,9 @@ pub trait Store: People {
     ) -> Result<Vec<ListedInvitation>>;
     /// Takes an invitation back and answers it; one that was taken back stays as it is. Its interview is over: `Conflict`.
     async fn invitation_revoke(&self, tenant: TenantId, id: InvitationId, at: OffsetDateTime) -> Result<Invitation>;
+    /// Gives an invitation another token in place of the one it had, and another time. Taken back, or its interview over:
+    /// `Conflict`.
+    async fn invitation_renew(&self, tenant: TenantId, id: InvitationId, renewal: &Renewal) -> Result<Renewed>;
     /// Notes a redemption and leaves an audit row.
     async fn invitation_redeemed(&self, tenant: TenantId, id: InvitationId, at: OffsetDateTime) -> Result<()>;
 

@@ -132,6 +132,26 @@ pub struct Invitation {
     pub over: bool,
 }
 
+/// What [`super::Store::invitation_renew`] takes.
+#[derive(Clone, Debug)]
+pub struct Renewal {
+    /// SHA-256 of the new token.
+    pub token_sha256: [u8; 32],
+    /// Until when it may be redeemed.
+    pub expires_at: OffsetDateTime,
+    /// Where it is sent from now on; None: where it was.
+    pub email: Option<String>,
+}
+
+/// What [`super::Store::invitation_renew`] answers.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Renewed {
+    /// The invitation.
+    pub invitation: Invitation,
+    /// Where it is sent, if not the candidate's own address.
+    pub email: Option<String>,
+}
+
 /// An invitation of a list.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ListedInvitation {

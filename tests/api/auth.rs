@@ -93,6 +93,11 @@ async fn each_role_may_do_its_own_and_no_more() {
         (Method::GET, format!("/api/invitations/{}", invited.id), Value::Null),
         (
             Method::POST,
+            format!("/api/invitations/{}/resend", taken_back.id),
+            json!({}),
+        ),
+        (
+            Method::POST,
             format!("/api/invitations/{}/revoke", taken_back.id),
             Value::Null,
         ),

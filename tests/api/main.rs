@@ -6,6 +6,7 @@ mod bad_input;
 mod hiring;
 mod idempotency;
 mod invitations;
+mod mail;
 mod media;
 mod openapi;
 mod operation;

@@ -31,6 +31,7 @@ pub struct TestApp {
 pub struct Builder {
     vars: BTreeMap<String, String>,
     faults_are_expected: bool,
+    is_new: bool,
 }
 
 impl TestApp {
@@ -59,6 +60,7 @@ impl TestApp {
                 .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
                 .collect(),
             faults_are_expected: false,
+            is_new: true,
         }
     }
 
@@ -203,6 +205,12 @@ impl Builder {
         self
     }
 
+    /// The database has the sample data already.
+    pub fn on_what_is_there(mut self) -> Self {
+        self.is_new = false;
+        self
+    }
+
     pub async fn start(mut self) -> TestApp {
         let folder = TempDir::new().unwrap();
         let data = folder.path().join("data");
@@ -212,7 +220,9 @@ impl Builder {
         if !self.faults_are_expected {
             let ready = tokio::time::timeout(Duration::from_secs(20), app.ready.wait()).await;
             assert!(ready.unwrap(), "the server did not become ready");
-            app.store.add_sample().await.unwrap();
+            if self.is_new {
+                app.store.add_sample().await.unwrap();
+            }
         }
         TestApp {
             base: format!("http://{}", running.http),

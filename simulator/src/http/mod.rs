@@ -41,7 +41,8 @@ pub(crate) struct App {
     pub(crate) peer: PeerConfig,
 }
 
-pub(crate) fn router(app: App) -> Router {
+/// `more`: what is served beside it.
+pub(crate) fn router(app: App, more: Router) -> Router {
     let api = Router::new()
         .route("/realtime/calls", post(calls::create))
         .route("/realtime/calls/{id}/hangup", post(calls::hang_up))
@@ -55,6 +56,8 @@ pub(crate) fn router(app: App) -> Router {
         .nest("/control", control::routes())
         .route("/", get(about))
         .route("/healthz", get(|| async { "ok (simulator)" }))
+        .with_state(app)
+        .merge(more)
         .fallback(|| async { refusal(StatusCode::NOT_FOUND, "not_found", "No such path at this simulator.") })
         .layer(DefaultBodyLimit::max(32 << 20))
         .layer(SetResponseHeaderLayer::overriding(
@@ -68,7 +71,6 @@ pub(crate) fn router(app: App) -> Router {
                 .allow_headers(AllowHeaders::mirror_request())
                 .expose_headers([header::LOCATION, HeaderName::from_static("x-vivavoce-simulator")]),
         )
-        .with_state(app)
 }
 
 async fn about() -> Json<Value> {

@@ -92,6 +92,11 @@ impl Sessions {
         }
     }
 
+    /// The machine's clock was set: each session notes by how much before anything else happens to it.
+    pub fn clock_set(&self) {
+        self.lives().iter().for_each(Live::clock_set);
+    }
+
     fn lives(&self) -> Vec<Live> {
         self.slots().values().filter_map(|slot| slot.get().cloned()).collect()
     }

@@ -41,6 +41,7 @@ impl Supervisor {
                     self.message(message).await;
                 }
             }
+            Command::ClockSet => {} // it is looked at after each turn of the loop
             Command::Detach { socket } => {
                 if self.browser.detach(clock::monotonic(), socket) {
                     self.detached();

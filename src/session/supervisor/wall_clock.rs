@@ -3,17 +3,13 @@
 
 use super::Supervisor;
 use crate::{clock, session::fate};
-use time::Duration;
-
-/// Less is a clock that is being slewed.
-const SET_BY: Duration = Duration::milliseconds(250);
 
 impl Supervisor {
     /// Notes by how much the machine's clock is ahead of the record's, where that has changed.
     pub(super) fn watch_clock(&mut self) {
         let now = self.wall.now();
         let ahead = clock::wall() - now;
-        if (ahead - self.clock_ahead).abs() < SET_BY {
+        if (ahead - self.clock_ahead).abs() < clock::SET_BY {
             return;
         }
         self.clock_ahead = ahead;

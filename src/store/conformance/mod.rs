@@ -5,6 +5,7 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+mod jobs;
 mod people;
 mod processes;
 mod sessions;
@@ -27,6 +28,7 @@ pub(super) async fn run(make: impl Fn() -> Arc<dyn Store>) {
     people::candidates(&*store).await;
     invitations(&*store).await;
     people::invitations_are_listed_and_taken_back(&*store).await;
+    people::an_invitation_is_given_another_token(&*store).await;
     sessions::an_invitation_has_one_session(&make).await;
     sessions::steps_never_go_backwards(&*store).await;
     sessions::the_first_end_stays(&*store).await;
@@ -45,6 +47,7 @@ pub(super) async fn run(make: impl Fn() -> Arc<dyn Store>) {
     processes::sessions_that_nobody_drives_are_found(&*store).await;
     idempotency(&make).await;
     audit(&*store).await;
+    jobs::a_job_is_there_until_it_is_done(&make).await;
 }
 
 const NOW: OffsetDateTime = datetime!(2026-11-24 16:40:00.123456 UTC);

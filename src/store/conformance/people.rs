@@ -1,7 +1,7 @@
 //! Positions and candidates: made, paged, changed field by field, absent for another tenant.
 
 use super::*;
-use crate::store::PositionPatch;
+use crate::store::{PositionPatch, Renewal};
 
 pub(super) async fn positions(store: &dyn Store) {
     let made = position("First");
@@ -137,6 +137,36 @@ pub(super) async fn invitations_are_listed_and_taken_back(store: &dyn Store) {
     let refused = store.invitation_revoke(TENANT, made[1].id, NOW).await;
     assert!(matches!(refused, Err(Error::Conflict(_))), "{refused:?}");
     assert!(store.invitations(TENANT, 1, None).await.unwrap()[0].invitation.over);
+}
+
+pub(super) async fn an_invitation_is_given_another_token(store: &dyn Store) {
+    let new = new_invitation();
+    store.invitation_create(TENANT, &new).await.unwrap();
+    let renewal = |email: Option<&str>| Renewal {
+        token_sha256: unique(),
+        expires_at: NOW + 72.hours(),
+        email: email.map(str::to_owned),
+    };
+    let first = renewal(None);
+    let renewed = store.invitation_renew(TENANT, new.id, &first).await.unwrap();
+    assert_eq!((renewed.invitation.expires_at, renewed.email), (NOW + 72.hours(), None));
+    assert_eq!(store.invitation_by_token(&new.token_sha256).await.unwrap(), None);
+    let second = renewal(Some("x@new.example"));
+    let renewed = store.invitation_renew(TENANT, new.id, &second).await.unwrap();
+    assert_eq!(renewed.email.as_deref(), Some("x@new.example"));
+    let third = renewal(None);
+    let renewed = store.invitation_renew(TENANT, new.id, &third).await.unwrap();
+    assert_eq!(renewed.email.as_deref(), Some("x@new.example"), "it stays");
+    let found = store.invitation_by_token(&third.token_sha256).await.unwrap();
+    assert_eq!(found.map(|found| found.id), Some(new.id));
+    for (tenant, id) in [(OTHER_TENANT, new.id), (TENANT, InvitationId::new())] {
+        let refused = store.invitation_renew(tenant, id, &renewal(None)).await;
+        assert!(matches!(refused, Err(Error::Missing("invitation"))), "{refused:?}");
+    }
+    store.invitation_revoke(TENANT, new.id, NOW).await.unwrap();
+    let refused = store.invitation_renew(TENANT, new.id, &renewal(None)).await;
+    assert!(matches!(refused, Err(Error::Conflict(_))), "{refused:?}");
+    assert!(store.invitation_by_token(&third.token_sha256).await.unwrap().is_some());
 }
 
 fn position(title: &str) -> Position {

@@ -8,4 +8,5 @@ pub(in crate::store) const ALL: &[(i64, &str, &str)] = &[
         "processes",
         include_str!("../../../migrations/postgres/0002_processes.sql"),
     ),
+    (3, "jobs", include_str!("../../../migrations/postgres/0003_jobs.sql")),
 ];

@@ -5,7 +5,7 @@
 use super::{Connection, ask, dialect, kept, missing, rows};
 use crate::ids::{InvitationId, TenantId};
 use crate::store::column::{At, Id};
-use crate::store::{Audit, Error, Invitation, ListedInvitation, NewInvitation, Result};
+use crate::store::{Audit, Error, Invitation, ListedInvitation, NewInvitation, Renewal, Renewed, Result};
 use sqlx::Row as _;
 use time::OffsetDateTime;
 use uuid::Uuid;
@@ -111,6 +111,34 @@ pub(super) async fn revoke(
         Ok(found)
     } else {
         Err(Error::Conflict("the interview is over"))
+    }
+}
+
+pub(super) async fn renew(
+    tx: &mut Connection,
+    tenant: TenantId,
+    id: InvitationId,
+    renewal: &Renewal,
+) -> Result<Renewed> {
+    let row = ask("UPDATE interview_invitations
+                   SET token_sha256 = $3, expires_at = $4, email = COALESCE($5, email)
+                   WHERE tenant_id = $1 AND id = $2 AND revoked_at IS NULL
+                     AND NOT EXISTS (SELECT 1 FROM interview_sessions s
+                                     WHERE s.tenant_id = $1 AND s.invitation_id = $2 AND s.ended_at IS NOT NULL)
+                   RETURNING email")
+    .bind(Id(tenant.0))
+    .bind(Id(id.0))
+    .bind(renewal.token_sha256.to_vec())
+    .bind(At(renewal.expires_at))
+    .bind(renewal.email.clone())
+    .fetch_optional(&mut *tx)
+    .await?;
+    let email = row.as_ref().map(|row| row.try_get("email")).transpose()?;
+    let invitation = one(tx, tenant, id).await?.ok_or(Error::Missing("invitation"))?;
+    match email {
+        Some(email) => Ok(Renewed { invitation, email }),
+        None if invitation.revoked => Err(Error::Conflict("the invitation was taken back")),
+        None => Err(Error::Conflict("the interview is over")),
     }
 }
 

@@ -33,6 +33,7 @@ macro_rules! write {
 }
 
 mod invitations;
+mod jobs;
 mod kept;
 mod people;
 mod processes;
@@ -45,8 +46,8 @@ use super::{Backend, Connection, Driver, PERSISTENT, Row, Tx, dialect};
 use crate::ids::{InvitationId, ProcessId, SessionId, TenantId};
 use crate::store::{
     Audit, Consent, Entry, Error, Fence, Hand, Idempotency, IdempotencyKey, Invitation, KeptAnswer, Lease, LeaseTaken,
-    ListedInvitation, NewInvitation, Process, Result, Scope, SeenProcess, Session, SessionEvent, SessionOpened,
-    SessionStep, Store, within,
+    ListedInvitation, NewInvitation, Process, Renewal, Renewed, Result, Scope, SeenProcess, Session, SessionEvent,
+    SessionOpened, SessionStep, Store, within,
 };
 use async_trait::async_trait;
 use sqlx::query::Query;
@@ -107,6 +108,11 @@ impl Store for Backend {
     async fn invitation_revoke(&self, tenant: TenantId, id: InvitationId, at: OffsetDateTime) -> Result<Invitation> {
         write!(self, Scope::Tenant(tenant), |tx| invitations::revoke(
             tx, tenant, id, at
+        ))
+    }
+    async fn invitation_renew(&self, tenant: TenantId, id: InvitationId, renewal: &Renewal) -> Result<Renewed> {
+        write!(self, Scope::Tenant(tenant), |tx| invitations::renew(
+            tx, tenant, id, renewal
         ))
     }
     async fn invitation_redeemed(&self, tenant: TenantId, id: InvitationId, at: OffsetDateTime) -> Result<()> {

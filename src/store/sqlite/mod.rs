@@ -141,6 +141,8 @@ mod dialect {
           AND NOT EXISTS (SELECT 1 FROM session_leases l JOIN processes o ON o.id = l.process_id
                           WHERE l.tenant_id = s.tenant_id AND l.session_id = s.id AND o.ended_at IS NULL AND o.beat_at > $1)
         ORDER BY s.id LIMIT $3";
+    pub(super) const JOBS_DUE: &str = "
+        SELECT tenant_id, id FROM jobs WHERE failed_at IS NULL AND due_at <= $1 ORDER BY due_at, id LIMIT $2";
     pub(super) const NO_TENANT_YET: &str = "SELECT NOT EXISTS (SELECT 1 FROM tenants) AS none_yet";
     pub(super) const INVITATION_BY_TOKEN: &str = "
         SELECT id, tenant_id, candidate_id, position_id, expires_at, revoked_at IS NOT NULL AS is_revoked,

@@ -28,7 +28,7 @@ const YIELDS: usize = 1;
 enum Order {
     Start(Start),
     Kill(usize),
-    Stop(usize, Running),
+    Stop(usize, Box<Running>),
 }
 
 /// A server that is to be started.
@@ -137,7 +137,7 @@ impl Drive {
 
     /// As SIGTERM does: it ends in its own time.
     pub async fn stop(&self, nth: usize, running: Running) {
-        *self.order.borrow_mut() = Some(Order::Stop(nth, running));
+        *self.order.borrow_mut() = Some(Order::Stop(nth, Box::new(running)));
         turn().await;
     }
 

@@ -134,6 +134,12 @@ fn what_was_found_before_holds() {
             1_254,
             [(4_362, Fault::Away(5)), (10_118, Fault::TakenOver(767))],
         ),
+        // a clock was set while the interviewer spoke and nothing else happened, and nobody noted it before the process died
+        (
+            812_307,
+            0,
+            [(21_031, Fault::ClockJumps(8)), (21_246, Fault::Killed(961))],
+        ),
         // the AI had been silent for less than half a second when the process died: what it had not said counted as heard
         (757_686, 0, [(19_136, Fault::AiVanishes), (19_797, Fault::Killed(785))]),
     ];
