@@ -195,10 +195,8 @@ async fn a_letter_that_is_put_off_comes_later_and_one_that_is_refused_never() {
     post.order(json!({"defer": 1})).await;
     app.recruiter().post("/api/invitations", wanted()).await.ok(201);
     post.letters(1).await;
-    assert_eq!(
-        app.metric("vivavoce_jobs_tried_total{kind=\"mail\",outcome=\"again\"}"),
-        1.0
-    );
+    let again = app.metric("vivavoce_jobs_tried_total{kind=\"mail\",outcome=\"again\"}");
+    assert!((again - 1.0).abs() < f64::EPSILON, "{again}");
 
     // The server takes it, and the connection breaks before it says so: the same letter comes twice, by its name.
     post.order(json!({"forget": 1})).await;
