@@ -72,6 +72,8 @@ pub struct App {
     pub jobs: Jobs,
     /// The media threads.
     pub shards: Arc<[Shard]>,
+    /// What is done after an answer; waited for when the process stops.
+    pub tasks: TaskTracker,
 }
 
 /// Why the server could not start. One line.
@@ -224,6 +226,7 @@ fn build(config: Config, tasks: &TaskTracker, driven: Option<Arc<[Shard]>>) -> R
         journal,
         holder,
         shards,
+        tasks: tasks.clone(),
         config,
     };
     Ok((app, driver))

@@ -43,6 +43,8 @@ id! {
     SessionId,
     /// One row of the transcript.
     EntryId,
+    /// Somebody who signs in with us.
+    AccountId,
     /// One piece of work that outlives a request.
     JobId,
     /// One run of the server: new at each start.

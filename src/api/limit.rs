@@ -18,12 +18,16 @@ const SOCKETS_PER_MINUTE: NonZeroU32 = NonZeroU32::new(600).unwrap();
 const REPORTS_PER_SECOND: NonZeroU32 = NonZeroU32::new(50).unwrap();
 const REPORTS_AT_ONCE: NonZeroU32 = NonZeroU32::new(1000).unwrap();
 
+/// Nobody can fill another's letter box.
+const LETTERS_PER_HOUR: NonZeroU32 = NonZeroU32::new(6).unwrap();
+
 /// The buckets. Each is forgotten once it is full again ([`Limits::forget`]).
 #[derive(Debug)]
 pub struct Limits {
     open: Bucket<IpAddr>,
     sockets: Bucket<IpAddr>,
     reports: Bucket<String>,
+    sign_ins: Bucket<String>,
 }
 
 #[derive(Debug)]
@@ -55,6 +59,7 @@ impl Limits {
             reports: Bucket(RateLimiter::keyed(
                 Quota::per_second(REPORTS_PER_SECOND).allow_burst(REPORTS_AT_ONCE),
             )),
+            sign_ins: Bucket(RateLimiter::keyed(Quota::per_hour(LETTERS_PER_HOUR))),
         }
     }
 
@@ -73,11 +78,17 @@ impl Limits {
         self.reports.take(key)
     }
 
+    /// One letter to this address that signs in, whether or not there is such an address.
+    pub fn sign_in(&self, email: &String) -> Result<(), Problem> {
+        self.sign_ins.take(email)
+    }
+
     /// Drops the buckets that are full again, so that memory does not grow with every address ever seen.
     pub fn forget(&self) {
         self.open.forget();
         self.sockets.forget();
         self.reports.forget();
+        self.sign_ins.forget();
     }
 }
 

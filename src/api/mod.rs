@@ -19,6 +19,7 @@ mod positions;
 pub mod problem;
 mod sdp;
 mod sessions;
+mod sign_in;
 mod transcript;
 mod whip;
 mod ws;
@@ -72,6 +73,7 @@ pub fn openapi(app: &App) -> OpenApi {
 
 fn routes(app: &App) -> OpenApiRouter<App> {
     let gated = OpenApiRouter::new()
+        .merge(sign_in::routes(app))
         .merge(positions::routes(app))
         .merge(candidates::routes(app))
         .merge(invitations::routes(app))

@@ -4,8 +4,10 @@
 //! address; both forms say the same.
 
 mod invitation;
+mod sign_in;
 
 pub use invitation::{Invitation, invitation};
+pub use sign_in::sign_in;
 
 use serde::{Deserialize, Serialize};
 use std::fmt;

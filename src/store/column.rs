@@ -4,7 +4,7 @@
 //! **Law:** both databases keep the same value: times to the microsecond in UTC, ids that sort as their UUIDs do.
 //! Postgres has `uuid` and `timestamptz`; SQLite has text with hyphens, and microseconds since 1970 as an integer.
 
-use super::{EndReason, Error, SessionStatus, Source, Speaker};
+use super::{EndReason, Error, MemberRole, SessionStatus, Source, Speaker};
 use sqlx::encode::IsNull;
 use sqlx::error::BoxDynError;
 use sqlx::postgres::{PgArgumentBuffer, PgTypeInfo, PgValueRef};
@@ -122,6 +122,7 @@ words! {
         Time = "time",
         Failed = "failed",
     }
+    MemberRole { Recruiter = "recruiter", Admin = "admin" }
     Speaker { Ai = "ai", Candidate = "candidate" }
     Source { Tap = "tap", Typed = "typed", Reported = "reported" }
 }

@@ -15,6 +15,7 @@ mod people;
 pub mod postgres;
 mod processes;
 pub mod sample;
+mod sign_in;
 pub mod sqlite;
 
 pub use error::{Cause, Error, Kind};
@@ -22,6 +23,7 @@ pub use jobs::{JobEnd, Jobs, TakenJob};
 pub use model::*;
 pub use people::People;
 pub use processes::*;
+pub use sign_in::*;
 
 use crate::ids::{InvitationId, ProcessId, SessionId, TenantId};
 use async_trait::async_trait;
@@ -47,7 +49,7 @@ pub fn open(url: &SecretString) -> Result<Arc<dyn Store>> {
 
 /// Everything that is kept. One conformance suite (`store/conformance.rs`) holds both implementations to this text.
 #[async_trait]
-pub trait Store: People + Jobs {
+pub trait Store: People + Jobs + SignIn {
     /// Runs the numbered migrations that are missing. Safe to call by several processes at once.
     async fn migrate(&self) -> Result<()>;
     /// Adds the sample data of SPEC.md (fixed ids); refuses (`Conflict`) a database that already has a tenant.

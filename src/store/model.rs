@@ -366,6 +366,16 @@ impl Entry {
     }
 }
 
+/// What somebody is to a tenant.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum MemberRole {
+    /// Invites and reads.
+    Recruiter,
+    /// A recruiter who also sets the tenant up.
+    Admin,
+}
+
 /// Consent as given.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Consent {

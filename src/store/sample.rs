@@ -15,6 +15,8 @@ pub const POSITION: PositionId = PositionId(id(0x02));
 pub const CANDIDATE: CandidateId = CandidateId(id(0x03));
 /// Its recruiter (`…04`), a user's id.
 pub const RECRUITER: Uuid = id(0x04);
+/// Where the recruiter's letters go.
+pub const RECRUITER_EMAIL: &str = "rita@larkfield.example";
 /// Second tenant (`…11`), there to see nothing of the first.
 pub const OTHER_TENANT: TenantId = TenantId(id(0x11));
 /// Its position (`…12`).
@@ -38,6 +40,7 @@ pub(super) struct Sample {
     pub(super) position: Position,
     pub(super) candidate: Candidate,
     pub(super) recruiter: Uuid,
+    pub(super) email: &'static str,
 }
 
 pub(super) fn tenants() -> [Sample; 2] {
@@ -54,6 +57,7 @@ pub(super) fn tenants() -> [Sample; 2] {
                 email: "robin@candidates.example".into(),
             },
             recruiter: RECRUITER,
+            email: RECRUITER_EMAIL,
         },
         Sample {
             tenant: Tenant {
@@ -67,6 +71,7 @@ pub(super) fn tenants() -> [Sample; 2] {
                 email: "kim@candidates.example".into(),
             },
             recruiter: OTHER_RECRUITER,
+            email: "otto@quillmoor.example",
         },
     ]
 }

@@ -10,13 +10,13 @@ use vivavoce_simulator::{Config, Simulator};
 /// Long enough for the first try that follows a failure.
 const WAIT: Duration = Duration::from_secs(20);
 
-struct Post {
+pub struct Post {
     catcher: Simulator,
     http: reqwest::Client,
 }
 
 impl Post {
-    async fn start() -> Self {
+    pub async fn start() -> Self {
         vivavoce::app::install_crypto();
         let config = Config {
             mail: Some(([127, 0, 0, 1], 0).into()),
@@ -28,7 +28,7 @@ impl Post {
         }
     }
 
-    fn smtp_url(&self) -> String {
+    pub fn smtp_url(&self) -> String {
         format!("smtp://{}", self.catcher.mail().unwrap())
     }
 
@@ -45,7 +45,7 @@ impl Post {
     }
 
     /// The letters, once there are so many.
-    async fn letters(&self, count: usize) -> Vec<Value> {
+    pub async fn letters(&self, count: usize) -> Vec<Value> {
         let url = format!("http://{}/mail", self.catcher.addr());
         let caught = async {
             loop {
@@ -61,7 +61,7 @@ impl Post {
     }
 }
 
-async fn app(post: &Post) -> TestApp {
+pub async fn app(post: &Post) -> TestApp {
     TestApp::with(&[
         ("SMTP_URL", &post.smtp_url()),
         ("MAIL_FROM", "Larkfield interviews <interviews@larkfield.example>"),

@@ -13,5 +13,6 @@ mod operation;
 #[path = "../support/postgres.rs"]
 mod postgres;
 mod sessions;
+mod sign_in;
 mod support;
 mod transcript;

@@ -9,6 +9,7 @@ mod jobs;
 mod people;
 mod processes;
 mod sessions;
+mod sign_in;
 mod transcript;
 
 use super::sample::{CANDIDATE, OTHER_CANDIDATE, OTHER_POSITION, OTHER_TENANT, POSITION, TENANT};
@@ -48,6 +49,9 @@ pub(super) async fn run(make: impl Fn() -> Arc<dyn Store>) {
     idempotency(&make).await;
     audit(&*store).await;
     jobs::a_job_is_there_until_it_is_done(&make).await;
+    sign_in::accounts(&*store).await;
+    sign_in::a_link_is_good_once_in_its_browser(&make).await;
+    sign_in::a_refresh_token_that_is_shown_again_ends_its_family(&*store).await;
 }
 
 const NOW: OffsetDateTime = datetime!(2026-11-24 16:40:00.123456 UTC);

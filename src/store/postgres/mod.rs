@@ -122,6 +122,7 @@ mod dialect {
     }
     pub(super) const SESSIONS_ADRIFT: &str = "SELECT * FROM vivavoce.sessions_adrift($1, $2, $3)";
     pub(super) const JOBS_DUE: &str = "SELECT * FROM vivavoce.jobs_due($1, $2)";
+    pub(super) const MEMBERSHIPS: &str = "SELECT * FROM vivavoce.memberships($1)";
     pub(super) const NO_TENANT_YET: &str = "SELECT vivavoce.no_tenant_yet() AS none_yet";
     pub(super) const INVITATION_BY_TOKEN: &str = "SELECT * FROM vivavoce.invitation_by_token($1)";
 }

@@ -40,6 +40,7 @@ mod processes;
 mod rows;
 mod sample;
 mod sessions;
+mod sign_in;
 mod transcript;
 
 use super::{Backend, Connection, Driver, PERSISTENT, Row, Tx, dialect};

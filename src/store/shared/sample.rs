@@ -1,6 +1,7 @@
 //! The sample data into an empty database, all of it or none.
 
-use super::{Backend, Connection, ask, people};
+use super::{Backend, Connection, ask, people, sign_in};
+use crate::ids::AccountId;
 use crate::store::column::{At, Id};
 use crate::store::{Error, Result, Scope, sample};
 
@@ -35,6 +36,7 @@ async fn one(tx: &mut Connection, sample: &sample::Sample) -> Result<()> {
         .bind(at)
         .execute(&mut *tx)
         .await?;
+    sign_in::new_account(tx, AccountId(sample.recruiter), sample.email, sample::MADE_AT).await?;
     people::new_position(tx, sample.tenant.id, &sample.position, sample::MADE_AT).await?;
     people::new_candidate(tx, sample.tenant.id, &sample.candidate, sample::MADE_AT).await
 }

@@ -9,4 +9,9 @@ pub(in crate::store) const ALL: &[(i64, &str, &str)] = &[
         include_str!("../../../migrations/sqlite/0002_processes.sql"),
     ),
     (3, "jobs", include_str!("../../../migrations/sqlite/0003_jobs.sql")),
+    (
+        4,
+        "sign_in",
+        include_str!("../../../migrations/sqlite/0004_sign_in.sql"),
+    ),
 ];

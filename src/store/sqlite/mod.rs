@@ -143,6 +143,9 @@ mod dialect {
         ORDER BY s.id LIMIT $3";
     pub(super) const JOBS_DUE: &str = "
         SELECT tenant_id, id FROM jobs WHERE failed_at IS NULL AND due_at <= $1 ORDER BY due_at, id LIMIT $2";
+    pub(super) const MEMBERSHIPS: &str = "
+        SELECT u.tenant_id, t.name, u.role FROM tenant_users u JOIN tenants t ON t.id = u.tenant_id
+        WHERE u.user_id = $1 ORDER BY u.tenant_id";
     pub(super) const NO_TENANT_YET: &str = "SELECT NOT EXISTS (SELECT 1 FROM tenants) AS none_yet";
     pub(super) const INVITATION_BY_TOKEN: &str = "
         SELECT id, tenant_id, candidate_id, position_id, expires_at, revoked_at IS NOT NULL AS is_revoked,
