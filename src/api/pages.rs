@@ -19,6 +19,7 @@ const PAGES: &[&str] = &[
     "/",
     "/interview/join",
     "/interview/{session}",
+    "/sign-in",
     "/recruiter",
     "/recruiter/{*rest}",
     "/operator",

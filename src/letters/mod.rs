@@ -65,11 +65,11 @@ fn page(language: &str, title: &str, paragraphs: &[String], button: Option<(&str
     };
     let button = button.map_or_else(String::new, |(words, link)| {
         let link = escape(link);
-        let style = "display:inline-block;padding:12px 22px;border-radius:8px;background:#1f5fbf;color:#ffffff;\
+        let style = "display:inline-block;padding:12px 22px;border-radius:8px;background:#0d5748;color:#ffffff;\
                      font-weight:600;text-decoration:none";
         format!(
             "<p style=\"margin:24px 0\"><a href=\"{link}\" style=\"{style}\">{}</a></p>\n\
-             <p style=\"margin:0 0 16px;font-size:14px;line-height:1.5;color:#4a5361;word-break:break-all\">{link}</p>\n",
+             <p style=\"margin:0 0 16px;font-size:14px;line-height:1.5;color:#575247;word-break:break-all\">{link}</p>\n",
             escape(words)
         )
     });
@@ -77,14 +77,14 @@ fn page(language: &str, title: &str, paragraphs: &[String], button: Option<(&str
         "<!doctype html>\n<html lang=\"{}\">\n<head>\n<meta charset=\"utf-8\">\n\
          <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
          <meta name=\"color-scheme\" content=\"light\">\n<title>{}</title>\n</head>\n\
-         <body style=\"margin:0;padding:24px 16px;background:#f4f6f9\">\n\
-         <div style=\"max-width:560px;margin:0 auto;padding:28px;border-radius:12px;background:#ffffff;color:#1b222c;{FONT}\">\n\
+         <body style=\"margin:0;padding:24px 16px;background:#faf8f3\">\n\
+         <div role=\"main\" style=\"max-width:560px;margin:0 auto;padding:28px;border-radius:12px;background:#ffffff;color:#1c1a15;{FONT}\">\n\
          <h1 style=\"margin:0 0 16px;font-size:22px;line-height:1.3\">{}</h1>\n{}{button}{}</div>\n</body>\n</html>\n",
         escape(language),
         escape(title),
         escape(title),
         lines(paragraphs, "margin:0 0 16px;font-size:16px;line-height:1.5"),
-        lines(small, "margin:0 0 8px;font-size:14px;line-height:1.5;color:#4a5361"),
+        lines(small, "margin:0 0 8px;font-size:14px;line-height:1.5;color:#575247"),
     )
 }
 

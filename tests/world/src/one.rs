@@ -313,7 +313,7 @@ impl One<'_> {
             drive::turn().await;
             let moved = self.pump();
             quiet = if moved { 0 } else { quiet + 1 };
-            // a dial is on its way over loopback, or the database is at work on its own thread: no time passes meanwhile
+            // a dial is on its way over loopback, or the database or the journal is at work on its own thread: no time passes meanwhile
             if !self.is_held() {
                 self.held = None;
             } else if real() - *self.held.get_or_insert_with(real) < HELD_REAL_MAX {
@@ -326,7 +326,7 @@ impl One<'_> {
     /// Something real is on its way that takes no time in the world. A database that somebody has locked takes all the time there is.
     fn is_held(&self) -> bool {
         let is_storing = self.store_at.is_none() && vivavoce::store::calls_in_flight() > 0;
-        is_storing || self.world.processes.dials() > 0
+        is_storing || self.is_on_its_way_to_the_disk() || self.world.processes.dials() > 0
     }
 
     /// One round. Answers whether anything moved.

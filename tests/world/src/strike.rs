@@ -38,6 +38,15 @@ impl One<'_> {
         app.is_some_and(|app| app.journal.status().queued > 0)
     }
 
+    /// The same, where disk and database are well: it takes as long as the machine's disk does, which is slow where others use it.
+    pub(crate) fn is_on_its_way_to_the_disk(&self) -> bool {
+        if self.is_without() {
+            return false;
+        }
+        let status = self.world.processes.app().map(|app| app.journal.status());
+        status.is_some_and(|status| status.queued > 0 && status.disk_ok && status.database_ok)
+    }
+
     /// The fault has to wait.
     fn waits(&self, fault: Fault) -> bool {
         let is_of_a_process = matches!(fault, Fault::Killed(_) | Fault::TakenOver(_) | Fault::Terminated);

@@ -1,10 +1,12 @@
 /** The driver: the browser's own outside, handed to the way. */
 
 import { Api, Interview, openMicrophone } from "@vivavoce/sdk";
+import type { ReactNode } from "react";
 import { createRoot } from "react-dom/client";
 import { Candidate } from "./App.js";
 import { keepPages } from "./offline/register.js";
 import { Home, NotFound } from "./pages/Home.js";
+import { Problem } from "./pages/Problem.js";
 import { routeOf } from "./route.js";
 import { CandidateWay } from "./way.js";
 import "./styles/tokens.css";
@@ -13,15 +15,24 @@ import "./styles/parts.css";
 import "./styles/pages.css";
 
 const place = document.getElementById("app");
-if (place !== null) createRoot(place).render(page());
+if (place !== null) {
+  const root = createRoot(place);
+  const shown = page();
+  if (shown instanceof Promise) shown.then((node) => root.render(node), () => root.render(<Problem error={{ status: 0 }} onAgain={() => location.reload()} />));
+  else root.render(shown);
+}
 
-function page() {
+function page(): Exclude<ReactNode, Promise<unknown>> | Promise<ReactNode> {
   const route = routeOf(location.pathname, location.search);
   switch (route.to) {
     case "home":
       return <Home />;
     case "nowhere":
       return <NotFound />;
+    case "recruiter":
+      return import("./recruiter/mount.js").then(({ desk }) => desk());
+    case "signIn":
+      return import("./recruiter/mount.js").then(({ redeem }) => redeem());
     case "join":
     case "session": {
       keepPages();

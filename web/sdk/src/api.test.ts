@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { Api, ApiError } from "./api.js";
+import { Api } from "./api.js";
+import { ApiError } from "./http.js";
 
 interface Call {
   readonly url: string;

@@ -1,34 +1,15 @@
 /**
  * The HTTP calls that a candidate's page makes.
  *
- * Is: one function a call, answers parsed from `unknown`, problems (RFC 9457) as a type. Isn't: retry policy for calls
- * that the person can repeat by a button.
- * Law: a call ends within `timeoutMs`; a token never stands in an address.
+ * Is: one function a call, answers parsed from `unknown`. Isn't: retry policy for calls that the person can repeat by a button.
  */
 
+import { ApiError, Http } from "./http.js";
+import type { ApiOptions } from "./http.js";
 import { isRecord, number, string } from "./wire.js";
 import { endReasonOf } from "./wire.js";
 import type { EndReason, Fields, Speaker } from "./wire.js";
 import type { Caption } from "./captions.js";
-
-/** Why a call came to nothing. `status` 0: no answer at all. */
-export class ApiError extends Error {
-  override readonly name = "ApiError";
-  readonly status: number;
-  /** The problem's `type`, a page that helps; null where there was none. */
-  readonly type: string | null;
-  readonly detail: string;
-  /** From `Retry-After`. */
-  readonly retryAfterMs: number | null;
-
-  constructor(status: number, title: string, rest: { type?: string | null; detail?: string; retryAfterMs?: number | null } = {}) {
-    super(title);
-    this.status = status;
-    this.type = rest.type ?? null;
-    this.detail = rest.detail ?? "";
-    this.retryAfterMs = rest.retryAfterMs ?? null;
-  }
-}
 
 export interface Redeemed {
   readonly accessToken: string;
@@ -67,23 +48,11 @@ export interface TranscriptEntry extends Caption {
   readonly missing: boolean;
 }
 
-export interface ApiOptions {
-  /** Origin of the API; default: the page's own. */
-  readonly baseUrl?: string;
-  readonly fetch?: typeof fetch;
-  /** Longest wait for an answer, in ms. */
-  readonly timeoutMs?: number;
-}
-
 export class Api {
-  readonly #baseUrl: string;
-  readonly #fetch: typeof fetch;
-  readonly #timeoutMs: number;
+  readonly #http: Http;
 
   constructor(options: ApiOptions = {}) {
-    this.#baseUrl = (options.baseUrl ?? "").replace(/\/+$/, "");
-    this.#fetch = options.fetch ?? ((input, init) => fetch(input, init));
-    this.#timeoutMs = options.timeoutMs ?? 15_000;
+    this.#http = new Http(options);
   }
 
   /** An invitation's token for an access token. 404: unknown. 410: expired, withdrawn or over. */
@@ -127,14 +96,14 @@ export class Api {
   }
 
   async session(accessToken: string, sessionId: string): Promise<SessionStatus> {
-    const body = await this.#call("GET", `/api/sessions/${encodeURIComponent(sessionId)}`, accessToken, null);
+    const body = await this.#http.call("GET", `/api/sessions/${encodeURIComponent(sessionId)}`, accessToken, null);
     const status = string(body["status"]) ?? string(body["state"]) ?? "unknown";
     return { status, over: status === "completed" || status === "failed", endReason: endReasonOf(body["end_reason"]) };
   }
 
   /** What has been said so far, in the order of the conversation. */
   async transcript(accessToken: string, sessionId: string): Promise<readonly TranscriptEntry[]> {
-    const body = await this.#call("GET", `/api/sessions/${encodeURIComponent(sessionId)}/transcript`, accessToken, null);
+    const body = await this.#http.call("GET", `/api/sessions/${encodeURIComponent(sessionId)}/transcript`, accessToken, null);
     const entries = Array.isArray(body["entries"]) ? (body["entries"] as readonly unknown[]) : [];
     return entries.flatMap((entry, index) => {
       if (!isRecord(entry)) return [];
@@ -165,46 +134,7 @@ export class Api {
   }
 
   #post(path: string, accessToken: string | null, body: object): Promise<Fields> {
-    return this.#call("POST", path, accessToken, body);
-  }
-
-  async #call(method: string, path: string, accessToken: string | null, body: object | null): Promise<Fields> {
-    const headers: Record<string, string> = { Accept: "application/json" };
-    if (accessToken !== null) headers["Authorization"] = `Bearer ${accessToken}`;
-    if (body !== null) headers["Content-Type"] = "application/json";
-    let response: Response;
-    let text: string;
-    try {
-      response = await this.#fetch(this.#baseUrl + path, {
-        method,
-        headers,
-        ...(body !== null ? { body: JSON.stringify(body) } : {}),
-        signal: AbortSignal.timeout(this.#timeoutMs),
-        credentials: "omit",
-      });
-      text = await response.text();
-    } catch {
-      throw new ApiError(0, "no answer");
-    }
-    const value = parse(text);
-    if (!response.ok) {
-      const retryAfter = Number(response.headers.get("Retry-After") ?? Number.NaN);
-      throw new ApiError(response.status, string(value["title"]) ?? string(value["error"]) ?? `status ${response.status}`, {
-        type: string(value["type"]),
-        detail: string(value["detail"]) ?? "",
-        retryAfterMs: Number.isFinite(retryAfter) ? retryAfter * 1_000 : null,
-      });
-    }
-    return value;
-  }
-}
-
-function parse(text: string): Fields {
-  try {
-    const value: unknown = JSON.parse(text);
-    return isRecord(value) ? value : {};
-  } catch {
-    return {};
+    return this.#http.call("POST", path, accessToken, body);
   }
 }
 

@@ -1,8 +1,10 @@
 /** `@vivavoce/sdk`: everything that a page may use. */
 
-export { Api, ApiError } from "./api.js";
-export type { ApiOptions, Redeemed, SessionInfo, SessionStatus, TranscriptEntry } from "./api.js";
+export { Api } from "./api.js";
+export type { Redeemed, SessionInfo, SessionStatus, TranscriptEntry } from "./api.js";
 export type { Caption, Captions } from "./captions.js";
+export { ApiError, Http } from "./http.js";
+export type { ApiOptions, Invalid } from "./http.js";
 export { Interview } from "./interview.js";
 export type { InterviewEvents, InterviewOptions } from "./interview.js";
 export type { LegState, LossCause } from "./leg.js";
@@ -17,5 +19,5 @@ export { presenceOf, STATE_START } from "./state.js";
 export type { InterviewState, MicrophoneState, Notice, PendingWords, Phase, Presence } from "./state.js";
 export { qualityOf } from "./stats.js";
 export type { Quality, Sample } from "./stats.js";
-export { CLOSE, SUBPROTOCOL } from "./wire.js";
-export type { EndReason, ServerLeg, ServerSession, ServerState, Speaker, StatsFrame } from "./wire.js";
+export { CLOSE, isRecord, number, string, SUBPROTOCOL } from "./wire.js";
+export type { EndReason, Fields, ServerLeg, ServerSession, ServerState, Speaker, StatsFrame } from "./wire.js";

@@ -16,7 +16,8 @@ export function Home() {
         <p>Open the link in your invitation email. It brings you straight to your interview; there is nothing to install.</p>
         <h2>You invite</h2>
         <p>
-          Invitations are made through the programming interface for now: <a href="/docs">how to use it</a>.
+          <a href="/recruiter">Sign in</a> to write a position's questions, invite candidates and read their interviews. Programs do the same through{" "}
+          <a href="/docs">the programming interface</a>.
         </p>
       </div>
     </Frame>
