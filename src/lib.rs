@@ -15,4 +15,5 @@ pub mod metrics;
 pub mod realtime;
 pub mod session;
 pub mod store;
+pub mod summary;
 pub mod vendors;

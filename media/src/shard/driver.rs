@@ -25,8 +25,9 @@ use std::time::{Duration, Instant};
 use tokio::sync::mpsc;
 use tokio::sync::mpsc::error::TryRecvError;
 
-/// Kernel buffer of an AI leg's socket, each way, in bytes: some 20 s of speech.
-const AI_BUFFER: usize = 128 << 10;
+/// Kernel buffer of an AI leg's socket, each way, in bytes: 25 s of speech for a process that stands still, where the kernel grants
+/// it (`net.core.rmem_max`). The kernel doubles it, and takes 832 bytes for a packet of the length that speech has (measured).
+const AI_BUFFER: usize = 512 << 10;
 /// What is overdue is done no sooner than this after it was last done: a timer that is never satisfied does not spin.
 const LEAST_WAIT: Duration = Duration::from_micros(500);
 /// Between two looks for calls that nobody holds.
