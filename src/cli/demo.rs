@@ -63,16 +63,15 @@ pub(super) fn run(args: &Args) -> Result<ExitCode, Failure> {
     raise_descriptors();
     runtime()?.block_on(async {
         let mut signals = Signals::listen()?;
-        let simulator = simulator(&mut vars).await?;
+        let stand_in = stand_in(&mut vars).await?;
         let config = Config::from_vars(&vars)?;
-        let interviewer = if config.ai.simulated {
-            "simulator".to_owned()
-        } else {
-            config.ai.base_url.host_str().unwrap_or_default().to_owned()
+        let interviewer = match &stand_in {
+            Some(StandIn { interviews: true, .. }) => "simulator".to_owned(),
+            _ => config.ai.base_url.host_str().unwrap_or_default().to_owned(),
         };
         let running = app::start(config).await?;
         let told = tokio::select! {
-            told = prepare(&running, &args.data, interviewer, simulator.as_ref()) => Some(told?),
+            told = prepare(&running, &args.data, interviewer, stand_in.as_ref()) => Some(told?),
             _ = signals.next() => None,
         };
         if let Some(told) = told {
@@ -84,8 +83,8 @@ pub(super) fn run(args: &Args) -> Result<ExitCode, Failure> {
             signals.asked_to_stop().await;
         }
         running.stop().await;
-        if let Some(simulator) = simulator {
-            simulator.stop().await;
+        if let Some(stand_in) = stand_in {
+            stand_in.simulator.stop().await;
         }
         Ok(ExitCode::SUCCESS)
     })
@@ -130,8 +129,14 @@ fn free_port(host: IpAddr) -> Result<u16, Failure> {
     Ok(TcpListener::bind((host, 0))?.local_addr()?.port())
 }
 
-/// The simulator, where no service is named, or no mail server: it catches letters, too.
-async fn simulator(vars: &mut BTreeMap<String, String>) -> Result<Option<Simulator>, Failure> {
+/// The simulator, for what is not named: it interviews, and catches letters.
+struct StandIn {
+    simulator: Simulator,
+    /// It is the interviewer.
+    interviews: bool,
+}
+
+async fn stand_in(vars: &mut BTreeMap<String, String>) -> Result<Option<StandIn>, Failure> {
     let is_named = |names: &[&str]| {
         names
             .iter()
@@ -152,14 +157,16 @@ async fn simulator(vars: &mut BTreeMap<String, String>) -> Result<Option<Simulat
     if let Some(mail) = simulator.mail() {
         vars.insert("SMTP_URL".into(), format!("smtp://{mail}"));
     }
-    if has_ai {
-        return Ok(Some(simulator));
+    if !has_ai {
+        vars.insert("OPENAI_BASE_URL".into(), format!("http://{}/v1", simulator.addr()));
+        // The simulator asks for a key as the service does; any will do.
+        vars.insert("OPENAI_API_KEY".into(), "simulated".into());
+        vars.insert("AI_SIMULATED".into(), "yes".into());
     }
-    vars.insert("OPENAI_BASE_URL".into(), format!("http://{}/v1", simulator.addr()));
-    // The simulator asks for a key as the service does; any will do.
-    vars.insert("OPENAI_API_KEY".into(), "simulated".into());
-    vars.insert("AI_SIMULATED".into(), "yes".into());
-    Ok(Some(simulator))
+    Ok(Some(StandIn {
+        simulator,
+        interviews: !has_ai,
+    }))
 }
 
 /// Waits for the database, adds the sample data to an empty one, and invites the sample candidate.
@@ -167,7 +174,7 @@ async fn prepare(
     running: &Running,
     data: &Path,
     interviewer: String,
-    simulator: Option<&Simulator>,
+    stand_in: Option<&StandIn>,
 ) -> Result<Told, Failure> {
     let app = &running.app;
     if !app.ready.wait().await {
@@ -183,12 +190,12 @@ async fn prepare(
         invitation_url,
         invitation_token,
         interviewer,
-        mail_url: simulator
-            .filter(|simulator| simulator.mail().is_some())
-            .map(|simulator| format!("http://{}/mail", simulator.addr())),
-        simulator_control_url: simulator
-            .filter(|_| app.config.ai.simulated)
-            .map(|simulator| format!("http://{}/control", simulator.addr())),
+        mail_url: stand_in
+            .filter(|it| it.simulator.mail().is_some())
+            .map(|it| format!("http://{}/mail", it.simulator.addr())),
+        simulator_control_url: stand_in
+            .filter(|it| it.interviews)
+            .map(|it| format!("http://{}/control", it.simulator.addr())),
         metrics: running.metrics.map(|address| format!("http://{address}/metrics")),
         data_dir: data.to_owned(),
         tenant: sample::TENANT.to_string(),
@@ -206,13 +213,14 @@ fn words(told: &Told) -> String {
     };
     let data = told.data_dir.display();
     let mail = told.mail_url.as_ref().map_or_else(String::new, |url| {
-        format!("The letters:     {url} (caught, none is delivered)\n")
+        let (http, who) = (&told.http, sample::RECRUITER_EMAIL);
+        format!("As a recruiter:  {http}/recruiter, signing in as {who}\nThe letters:     {url} (caught, none is delivered)\n")
     });
     format!(
         "\nOpen this as the candidate, and allow the microphone:\n\n    {}\n\n{interviewer}\n\n\
          {mail}The calls:       {}/docs\n\
          The transcripts: {data}/vivavoce.db\n\
-         As a recruiter:  vivavoce token --data {data} --role recruiter --tenant {}\n\n\
+         A token:         vivavoce token --data {data} --role recruiter --tenant {}\n\n\
          Ctrl-C ends it. What was said stays.\n",
         told.invitation_url, told.http, told.tenant
     )
