@@ -9,7 +9,7 @@ use crate::auth::{Caller, bearer};
 use crate::clock;
 use crate::store::{Idempotency, IdempotencyKey, KeptAnswer};
 use axum::body::{self, Body};
-use axum::extract::{MatchedPath, Request, State};
+use axum::extract::{Request, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
@@ -38,11 +38,8 @@ async fn keyed(app: &App, request: Request, next: Next) -> Result<Response, Prob
     let Some(caller) = bearer(request.headers()).and_then(|token| app.tokens.verify(token).ok()) else {
         return Ok(next.run(request).await);
     };
-    let route = request
-        .extensions()
-        .get::<MatchedPath>()
-        .map_or("", MatchedPath::as_str)
-        .to_owned();
+    // The whole path: what is asked of one thing is not asked of another.
+    let route = request.uri().path().to_owned();
     let (parts, body) = request.into_parts();
     let request = Request::from_parts(parts.clone(), body);
     let (_, bytes) = super::read(request, app).await?;

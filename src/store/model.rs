@@ -392,7 +392,7 @@ pub struct Consent {
 pub struct IdempotencyKey {
     /// Tenant and `sub` of the caller, or the address of an open call: whoever acts for two tenants is two callers.
     pub caller: String,
-    /// Method and matched path.
+    /// Method and path.
     pub route: String,
     /// The key itself.
     pub key: String,

@@ -189,6 +189,27 @@ async fn an_invitation_that_is_sent_once_more_has_one_link() {
 }
 
 #[tokio::test]
+async fn a_key_that_was_used_for_one_invitation_gives_nobody_the_link_of_another() {
+    let app = TestApp::start().await;
+    let recruiter = app.recruiter();
+    let mut made = Vec::new();
+    for _ in 0..2 {
+        let invitation = recruiter.post("/api/invitations", wanted()).await.ok(201);
+        made.push(invitation["id"].as_str().unwrap().to_owned());
+    }
+    let resent = async |id: &str| {
+        let key = [("idempotency-key", "one")];
+        let path = format!("/api/invitations/{id}/resend");
+        recruiter.post_with(&path, &key, json!({})).await.ok(200)
+    };
+    let (first, second) = (resent(&made[0]).await, resent(&made[1]).await);
+    assert_eq!((&first["id"], &second["id"]), (&json!(made[0]), &json!(made[1])));
+    assert_ne!(first["token"], second["token"]);
+    assert_eq!(resent(&made[0]).await, first);
+    app.stop().await;
+}
+
+#[tokio::test]
 async fn a_letter_that_is_put_off_comes_later_and_one_that_is_refused_never() {
     let post = Post::start().await;
     let app = app(&post).await;
